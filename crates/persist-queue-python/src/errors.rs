@@ -1,0 +1,83 @@
+//! Errors of the core as the exceptions of `persistqueue.exceptions` and of Python itself.
+
+use persist_queue::Error;
+use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyModule};
+
+/// An exception on its way to Python.
+#[derive(Debug)]
+pub(crate) struct Raised(PyErr);
+
+impl From<PyErr> for Raised {
+    fn from(error: PyErr) -> Self {
+        Self(error)
+    }
+}
+
+impl From<Raised> for PyErr {
+    fn from(raised: Raised) -> Self {
+        raised.0
+    }
+}
+
+impl From<Error> for Raised {
+    fn from(error: Error) -> Self {
+        Self(Python::attach(|py| exception(py, error).unwrap_or_else(|error| error)))
+    }
+}
+
+/// `persistqueue.exceptions.Empty`.
+pub(crate) fn empty(py: Python<'_>) -> PyErr {
+    own(py, "Empty", "nothing waits in the queue", None).unwrap_or_else(|error| error)
+}
+
+fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
+    let text = error.to_string();
+    match error {
+        Error::Io { action, path, source } => Ok(match source.raw_os_error() {
+            Some(code) => {
+                let reason = format!("cannot {action}: {source}");
+                PyOSError::new_err((code, reason, path))
+            }
+            None => PyOSError::new_err(text),
+        }),
+        Error::Corrupted { path, offset, bytes, records, kept } => {
+            let details = PyDict::new(py);
+            details.set_item("path", path.as_os_str())?;
+            details.set_item("offset", offset)?;
+            details.set_item("bytes", bytes)?;
+            details.set_item("records", records)?;
+            details.set_item("kept", kept.map(std::path::PathBuf::into_os_string))?;
+            own(py, "CorruptedError", &text, Some(&details))
+        }
+        Error::ConsumedElsewhere { path, pid } => {
+            let details = PyDict::new(py);
+            details.set_item("path", path.as_os_str())?;
+            details.set_item("pid", pid)?;
+            own(py, "ConsumedElsewhereError", &text, Some(&details))
+        }
+        Error::CodecMismatch { .. } => own(py, "SerializerMismatchError", &text, None),
+        Error::Unrecognised { .. } => own(py, "UnrecognisedError", &text, None),
+        Error::Locked { .. } => own(py, "LockedError", &text, None),
+        Error::Closed { .. } => own(py, "ClosedError", &text, None),
+        Error::Full { .. } => own(py, "Full", &text, None),
+        Error::NothingUnfinished { .. } | Error::TooLarge { .. } | Error::Invalid(_) => {
+            Ok(PyValueError::new_err(text))
+        }
+        _ => Ok(PyRuntimeError::new_err(text)),
+    }
+}
+
+fn own(
+    py: Python<'_>,
+    name: &str,
+    text: &str,
+    details: Option<&Bound<'_, PyDict>>,
+) -> PyResult<PyErr> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let import = || py.import("persistqueue.exceptions").map(Bound::unbind);
+    let module = MODULE.get_or_try_init(py, import)?.bind(py);
+    Ok(PyErr::from_value(module.getattr(name)?.call((text,), details)?))
+}

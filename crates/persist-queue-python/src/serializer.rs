@@ -1,0 +1,83 @@
+//! Serializing through Python: the package's own serializers by their `dumps` and `loads`, any other
+//! object by `dump(value, fp)` and `load(fp)`.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyModule};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) enum Serializer {
+    /// The standard library's `pickle`, called with the protocol that it is stored in.
+    Pickle { dumps: Py<PyAny>, loads: Py<PyAny>, protocol: Py<PyAny> },
+    /// A serializer module of this package.
+    Own { dumps: Py<PyAny>, loads: Py<PyAny> },
+    /// The user's.
+    Custom { dump: Py<PyAny>, load: Py<PyAny> },
+}
+
+/// The package's serializers, by the name that a queue remembers.
+const OWN: [&str; 4] = ["pickle", "json", "msgpack", "cbor2"];
+
+impl Serializer {
+    pub(crate) fn new(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
+        let py = object.py();
+        if !is_own(object, name)? {
+            let method = |name| object.getattr(name).map(Bound::unbind);
+            return Ok(Self::Custom { dump: method("dump")?, load: method("load")? });
+        }
+        if name == "pickle" {
+            let pickle = py.import("pickle")?;
+            return Ok(Self::Pickle {
+                dumps: pickle.getattr("dumps")?.unbind(),
+                loads: pickle.getattr("loads")?.unbind(),
+                protocol: object.getattr("protocol")?.unbind(),
+            });
+        }
+        let function = |name| object.getattr(name).map(Bound::unbind);
+        Ok(Self::Own { dumps: function("dumps")?, loads: function("loads")? })
+    }
+
+    /// Whether it is the user's own.
+    pub(crate) fn is_custom(&self) -> bool {
+        matches!(self, Self::Custom { .. })
+    }
+
+    /// The item's bytes.
+    pub(crate) fn dump<'py>(&self, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let py = item.py();
+        let bytes = match self {
+            Self::Pickle { dumps, protocol, .. } => dumps.bind(py).call1((item, protocol))?,
+            Self::Own { dumps, .. } => dumps.bind(py).call1((item,))?,
+            Self::Custom { dump, .. } => {
+                let file = bytes_io(py)?.call0()?;
+                dump.bind(py).call1((item, &file))?;
+                file.call_method0(intern!(py, "getvalue"))?
+            }
+        };
+        Ok(bytes.cast_into::<PyBytes>()?)
+    }
+
+    /// The item of `bytes`.
+    pub(crate) fn load<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        let bytes = PyBytes::new(py, bytes);
+        match self {
+            Self::Pickle { loads, .. } | Self::Own { loads, .. } => loads.bind(py).call1((bytes,)),
+            Self::Custom { load, .. } => load.bind(py).call1((bytes_io(py)?.call1((bytes,))?,)),
+        }
+    }
+}
+
+fn is_own(object: &Bound<'_, PyAny>, name: &str) -> PyResult<bool> {
+    if !OWN.contains(&name) {
+        return Ok(false);
+    }
+    let module = object.py().import("persistqueue.serializers")?.getattr(name)?;
+    Ok(object.is_instance_of::<PyModule>() && object.is(&module))
+}
+
+pub(crate) fn bytes_io(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static BYTES_IO: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    BYTES_IO.import(py, "io", "BytesIO")
+}

@@ -1,0 +1,42 @@
+//! How items become bytes and bytes become items.
+
+mod bytes;
+#[cfg(feature = "cbor")]
+mod cbor;
+#[cfg(feature = "json")]
+mod json;
+#[cfg(feature = "msgpack")]
+mod msgpack;
+#[cfg(feature = "pickle")]
+mod pickle;
+
+use std::error::Error as StdError;
+
+pub use bytes::Bytes;
+#[cfg(feature = "cbor")]
+pub use cbor::Cbor;
+#[cfg(feature = "json")]
+pub use json::Json;
+#[cfg(feature = "msgpack")]
+pub use msgpack::MessagePack;
+#[cfg(feature = "pickle")]
+pub use pickle::Pickle;
+
+/// What a codec says when it cannot.
+pub type CodecError = Box<dyn StdError + Send + Sync>;
+
+#[cfg(feature = "msgpack")]
+pub(crate) type Default = MessagePack;
+#[cfg(not(feature = "msgpack"))]
+pub(crate) type Default = Bytes;
+
+/// Turns items into bytes and back. No lock of the queue is held while a codec runs.
+pub trait Codec<T> {
+    /// The name that the queue remembers, at most 95 bytes. Opening with a codec of another name
+    /// is refused.
+    fn name(&self) -> &str;
+    /// Appends the item's bytes to `into`. After an error nothing of them is used.
+    fn encode(&self, item: &T, into: &mut Vec<u8>) -> Result<(), CodecError>;
+    /// Makes the item of its bytes, exactly as [`Codec::encode`] wrote them.
+    fn decode(&self, bytes: &[u8]) -> Result<T, CodecError>;
+}

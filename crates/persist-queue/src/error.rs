@@ -1,0 +1,150 @@
+//! The one error type. Each says which file, where, why, and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A result whose error is [`enum@Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong with a queue.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused a call. What was stored stays, and the queue works on when the
+    /// cause is gone.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Stored bytes fail their checksum, or are missing. Told once: the next take goes on behind
+    /// them.
+    #[error(
+        "{} is damaged at byte {offset}: {records} record(s) lost in {bytes} damaged byte(s){}; \
+         the next take goes on with the next whole record",
+        path.display(),
+        kept.as_ref().map_or_else(String::new, |kept| format!(", kept in {}", kept.display()))
+    )]
+    Corrupted {
+        /// The damaged file.
+        path: PathBuf,
+        /// Where the damage starts, in bytes from the start of the file.
+        offset: u64,
+        /// How many bytes were skipped.
+        bytes: u64,
+        /// How many records were in them.
+        records: u64,
+        /// Where the skipped bytes are kept.
+        kept: Option<PathBuf>,
+    },
+    /// The folder holds something that this version does not understand. Nothing was changed.
+    #[error("{} cannot be opened as a queue: {reason}", path.display())]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+    /// The queue was written with another serializer. No item was touched.
+    #[error(
+        "{} was written with the serializer '{stored}' and cannot be opened with '{asked}'; \
+         open it with '{stored}', or drain it and use another folder",
+        path.display()
+    )]
+    CodecMismatch {
+        /// The queue's folder.
+        path: PathBuf,
+        /// The serializer that the queue remembers.
+        stored: String,
+        /// The serializer that it was opened with.
+        asked: String,
+    },
+    /// Another process consumes this queue without `autosave`.
+    #[error(
+        "{} is consumed by process {} (autosave off), and only one process at a time can; let it \
+         close its queue, open the queue with autosave in every consumer, or use an ack queue",
+        path.display(),
+        pid.map_or_else(|| "another".to_owned(), |pid| pid.to_string())
+    )]
+    ConsumedElsewhere {
+        /// The queue's folder.
+        path: PathBuf,
+        /// The process that consumes it, as it is called where it runs.
+        pid: Option<u32>,
+    },
+    /// Another process kept the queue's lock for longer than the caller would wait.
+    #[error(
+        "{} is held by another process that does not answer (stopped, or stuck in a disk call)",
+        path.display()
+    )]
+    Locked {
+        /// The queue's folder.
+        path: PathBuf,
+    },
+    /// The queue is full, and stayed full for as long as the caller would wait.
+    #[error("{} is full: it holds {limit} item(s)", path.display())]
+    Full {
+        /// The queue's folder.
+        path: PathBuf,
+        /// The limit that it was opened with.
+        limit: u64,
+    },
+    /// This object was closed.
+    #[error("the queue {} is closed; open it again", path.display())]
+    Closed {
+        /// The queue's folder.
+        path: PathBuf,
+    },
+    /// The queue was opened for inspection only.
+    #[error("the queue {} can only be read here", path.display())]
+    ReadOnly {
+        /// The queue's folder.
+        path: PathBuf,
+    },
+    /// `task_done` was called more often than there were items.
+    #[error("task_done() was called more often than items were put in {}", path.display())]
+    NothingUnfinished {
+        /// The queue's folder.
+        path: PathBuf,
+    },
+    /// One item is larger than a record can be.
+    #[error("an item of {size} bytes is too large: a record holds at most {limit} bytes")]
+    TooLarge {
+        /// The size of the serialized item.
+        size: usize,
+        /// The largest size.
+        limit: usize,
+    },
+    /// An option has a value that makes no sense.
+    #[error("{0}")]
+    Invalid(String),
+    /// The item could not be serialized. Nothing was stored.
+    #[error("cannot serialize the item: {0}")]
+    Encode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The stored bytes are whole but are not what was asked for. The item is not lost: it stays in
+    /// flight and comes back when the queue is opened again.
+    #[error("cannot deserialize item {sequence} of {}: {source}", path.display())]
+    Decode {
+        /// The queue's folder.
+        path: PathBuf,
+        /// The item's sequence number.
+        sequence: u64,
+        /// What the codec said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Adds to an I/O error what was tried, and on which file.
+pub(crate) trait Context<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T>;
+}
+
+impl<T> Context<T> for io::Result<T> {
+    fn context(self, action: &'static str, path: &Path) -> Result<T> {
+        self.map_err(|source| Error::Io { action, path: path.to_owned(), source })
+    }
+}

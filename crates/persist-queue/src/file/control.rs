@@ -1,0 +1,223 @@
+//! The control file: where the tail is, and from where to look for the head.
+//!
+//! Two slots of 256 bytes, at 0 and at 4096, are written in turn, so that a torn write leaves the
+//! older one. Of two whole slots the one with the higher generation counts.
+//!
+//! ```text
+//! offset  bytes  field
+//!      0      8  "PQRSCTL1"
+//!      8      4  format version: 1
+//!     12      4  salt of the queue
+//!     16      8  generation: one more with each write
+//!     24     24  tail, the first record that is not finished: segment, offset, sequence number
+//!     48     24  head, where the next record goes, or went when this was written: the same three
+//!     72      8  offset of the record before the head in the head's segment, 0 for none
+//!     80      8  no record with this sequence number or a higher one has a completion mark
+//!     88      8  records per segment, for information
+//!     96      4  flags: 1 = a process waits and wants to be woken by the next change;
+//!                2 = converted from persist-queue 1.x, whose files are still to be removed
+//!    100     96  the serializer's name, as in a segment
+//!    196     56  zeros
+//!    252      4  CRC-32C of the 252 bytes before
+//! ```
+//! The log is the truth. A control file that is missing or damaged is made anew from the segments,
+//! at the price of delivering again what they still hold.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::segment::{get_name, is_sealed, number32, number64, put_name, seal};
+use crate::error::Context;
+use crate::storage::{Access, Storage, StorageFile};
+use crate::{Error, Result};
+
+/// The file's name.
+pub(super) const NAME: &str = "control";
+
+const SLOT: usize = 256;
+const SLOT_OFFSETS: [u64; 2] = [0, 4096];
+const SIZE: u64 = 8192;
+const MAGIC: &[u8; 8] = b"PQRSCTL1";
+const VERSION: u32 = 1;
+const WAITING: u32 = 1;
+const CONVERTING: u32 = 2;
+
+/// A place in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+    /// The sequence number of the record that is here, or will be.
+    pub(super) sequence: u64,
+}
+
+/// What a slot says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Control {
+    pub(super) salt: u32,
+    pub(super) generation: u64,
+    pub(super) tail: Position,
+    pub(super) head: Position,
+    pub(super) last_offset: u64,
+    pub(super) marks_until: u64,
+    pub(super) chunk_records: u64,
+    pub(super) waiting: bool,
+    pub(super) converting: bool,
+    pub(super) codec: String,
+}
+
+impl Control {
+    fn encode(&self) -> [u8; SLOT] {
+        let mut bytes = [0; SLOT];
+        bytes[0..8].copy_from_slice(MAGIC);
+        bytes[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        bytes[12..16].copy_from_slice(&self.salt.to_le_bytes());
+        let numbers = [
+            self.generation,
+            self.tail.segment,
+            self.tail.offset,
+            self.tail.sequence,
+            self.head.segment,
+            self.head.offset,
+            self.head.sequence,
+            self.last_offset,
+            self.marks_until,
+            self.chunk_records,
+        ];
+        for (field, number) in bytes[16..96].chunks_exact_mut(8).zip(numbers) {
+            field.copy_from_slice(&number.to_le_bytes());
+        }
+        let flags = u32::from(self.waiting) * WAITING + u32::from(self.converting) * CONVERTING;
+        bytes[96..100].copy_from_slice(&flags.to_le_bytes());
+        put_name(&mut bytes[100..196], &self.codec);
+        seal(&mut bytes);
+        bytes
+    }
+
+    /// Reads a slot. The error is the version of a slot that is whole but of a later version.
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, u32> {
+        if bytes.len() < SLOT || !bytes.starts_with(MAGIC) || !is_sealed(bytes) {
+            return Ok(None);
+        }
+        let version = number32(bytes, 8);
+        if version != VERSION {
+            return Err(version);
+        }
+        let position = |at| Position {
+            segment: number64(bytes, at),
+            offset: number64(bytes, at + 8),
+            sequence: number64(bytes, at + 16),
+        };
+        Ok(get_name(&bytes[100..196]).map(|codec| Self {
+            salt: number32(bytes, 12),
+            generation: number64(bytes, 16),
+            tail: position(24),
+            head: position(48),
+            last_offset: number64(bytes, 72),
+            marks_until: number64(bytes, 80),
+            chunk_records: number64(bytes, 88),
+            waiting: number32(bytes, 96) & WAITING != 0,
+            converting: number32(bytes, 96) & CONVERTING != 0,
+            codec,
+        }))
+    }
+}
+
+/// The open control file.
+#[derive(Debug, Clone)]
+pub(super) struct ControlFile {
+    pub(super) path: PathBuf,
+    pub(super) file: Arc<dyn StorageFile>,
+}
+
+impl ControlFile {
+    /// Opens the control file; nothing where there is none.
+    pub(super) fn open(storage: &dyn Storage, dir: &Path, access: Access) -> Result<Option<Self>> {
+        let path = dir.join(NAME);
+        match storage.open(&path, access) {
+            Ok(file) => Ok(Some(Self { path, file })),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error).context("open", &path),
+        }
+    }
+
+    /// Makes the control file with its space, so that later writes need none.
+    pub(super) fn create(storage: &dyn Storage, path: PathBuf) -> Result<Self> {
+        let file = storage.open(&path, Access::CreateNew).context("create", &path)?;
+        let control = Self { path, file };
+        if let Err(error) = control.reserve() {
+            // A file that could not be filled would only be in the way of the next try.
+            let _ = storage.remove(&control.path);
+            return Err(error);
+        }
+        Ok(control)
+    }
+
+    /// Fills the file with zeros, so that later writes need no space.
+    pub(super) fn reserve(&self) -> Result<()> {
+        self.file.write_all_at(&[0; SIZE as usize], 0).context("write", &self.path)
+    }
+
+    /// The newest whole slot.
+    pub(super) fn read(&self) -> Result<Option<Control>> {
+        let mut newest: Option<Control> = None;
+        for offset in SLOT_OFFSETS {
+            let mut bytes = [0; SLOT];
+            let read = self.file.read_at(&mut bytes, offset).context("read", &self.path)?;
+            let slot = Control::parse(&bytes[..read]).map_err(|version| Error::Unrecognised {
+                path: self.path.clone(),
+                reason: format!(
+                    "it has format version {version} and this library knows {VERSION}; \
+                     use a later persist-queue"
+                ),
+            })?;
+            if let Some(slot) = slot
+                && newest.as_ref().is_none_or(|newest| slot.generation > newest.generation)
+            {
+                newest = Some(slot);
+            }
+        }
+        Ok(newest)
+    }
+
+    /// Writes `control` into the slot whose turn it is.
+    pub(super) fn write(&self, control: &Control) -> Result<()> {
+        let offset = SLOT_OFFSETS[(control.generation % 2) as usize];
+        self.file.write_all_at(&control.encode(), offset).context("write", &self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Control {
+        Control {
+            salt: 1,
+            generation: 2,
+            tail: Position { segment: 3, offset: 4, sequence: 5 },
+            head: Position { segment: 6, offset: 7, sequence: 8 },
+            last_offset: 9,
+            marks_until: 10,
+            chunk_records: 11,
+            waiting: true,
+            converting: false,
+            codec: "json".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_slot_comes_back_as_it_went_in() {
+        assert_eq!(Control::parse(&sample().encode()), Ok(Some(sample())));
+    }
+
+    #[test]
+    fn every_flipped_bit_of_a_slot_is_noticed() {
+        let bytes = sample().encode();
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(Control::parse(&damaged), Ok(None), "bit {bit}");
+        }
+    }
+}

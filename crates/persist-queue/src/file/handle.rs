@@ -1,0 +1,110 @@
+//! One queue object: its options, and its share in what happened to the log.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::head::Limits;
+use super::log::{Log, Patience};
+use super::options::Options;
+use crate::error::Context;
+use crate::{Durability, Result};
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub(super) id: u64,
+    pub(super) autosave: bool,
+    pub(super) maxsize: u64,
+    pub(super) limits: Limits,
+    pub(super) level: Durability,
+    pub(super) patience: Patience,
+    /// It has taken a record, and with the first one what other objects had in flight.
+    pub(super) took_over: AtomicBool,
+    /// It counts among the objects that consume without autosave.
+    pub(super) consumes: AtomicBool,
+    /// How many records were stored when it was opened.
+    stored: u64,
+    appended_before: u64,
+    finished_before: u64,
+    /// How often its `task_done` was called.
+    pub(super) done_calls: AtomicU64,
+    /// How many records it finished.
+    pub(super) finished: AtomicU64,
+}
+
+impl Handle {
+    pub(super) fn new(log: &Log, options: &Options, patience: Patience) -> Result<Self> {
+        let inside = log.enter_patiently()?;
+        let handle = Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            autosave: options.autosave,
+            maxsize: options.maxsize,
+            limits: options.limits,
+            level: options.durability,
+            patience,
+            took_over: AtomicBool::new(false),
+            consumes: AtomicBool::new(false),
+            stored: inside.state.stored(),
+            appended_before: log.totals.appended.load(Ordering::Relaxed),
+            finished_before: log.totals.finished.load(Ordering::Relaxed),
+            done_calls: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
+        };
+        drop(inside);
+        if handle.level != Durability::Process {
+            log.sync_folder()?;
+        }
+        Ok(handle)
+    }
+
+    /// How many items were put and are not done: here, or taken by others.
+    pub(super) fn unfinished(&self, log: &Log) -> u64 {
+        let appended = log.totals.appended.load(Ordering::Relaxed) - self.appended_before;
+        let finished = log.totals.finished.load(Ordering::Relaxed) - self.finished_before;
+        let elsewhere = finished.saturating_sub(self.finished.load(Ordering::Relaxed));
+        let done = self.done_calls.load(Ordering::Relaxed);
+        (self.stored + appended).saturating_sub(done + elsewhere)
+    }
+
+    /// Gives back what this object has in flight.
+    pub(super) fn leave(&self, log: &Log) {
+        let mut state = log.lock();
+        state.window.give_back_all(|handle| handle == self.id);
+        if self.consumes.swap(false, Ordering::Relaxed) {
+            state.consumers -= 1;
+            if state.consumers == 0 && state.consumer_held {
+                state.consumer_held = false;
+                if let Some(locks) = &log.locks {
+                    locks.stop_consuming();
+                }
+            }
+        }
+        drop(state);
+        log.signals.notify_all();
+    }
+}
+
+impl Log {
+    /// Makes the folder itself, and what is in it, survive a dead machine.
+    fn sync_folder(&self) -> Result<()> {
+        self.storage.sync_dir(&self.dir).context("flush", &self.dir)?;
+        if let Some(parent) = self.dir.parent() {
+            self.storage.sync_dir(parent).context("flush", parent)?;
+        }
+        let (file, segment) = {
+            let state = self.lock();
+            (state.file.clone(), state.head.segment.clone())
+        };
+        file.file.sync().context("flush", &file.path)?;
+        segment.file.sync().context("flush", &segment.path)
+    }
+}
+
+/// What a queue object works with; a forked child makes itself another one.
+#[derive(Debug)]
+pub(super) struct Attachment {
+    pub(super) log: Arc<Log>,
+    pub(super) handle: Handle,
+}

@@ -1,0 +1,155 @@
+//! The head of the log: where records are written.
+
+use std::path::Path;
+
+use super::control::Position;
+use super::record;
+use super::segment::{self, Header, Segment};
+use crate::error::Context;
+use crate::storage::{Access, Storage};
+use crate::{Error, Result};
+
+/// How many of the last bytes stay in memory for whoever takes what was just put.
+const RECENT: usize = 256 * 1024;
+
+/// When a segment is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    pub(super) records: u64,
+    pub(super) bytes: u64,
+}
+
+/// The open segment at the head.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) segment: Segment,
+    /// Where the next record goes.
+    pub(super) at: Position,
+    /// Where the last record starts, 0 where the segment holds none.
+    pub(super) last_offset: u64,
+    /// Nothing may be written behind what failed.
+    sealed: bool,
+    recent: Vec<u8>,
+    recent_start: u64,
+}
+
+impl Head {
+    pub(super) fn new(segment: Segment, at: Position, last_offset: u64) -> Self {
+        // Without a header nobody could tell where its records end.
+        let sealed = segment.header.is_none();
+        Self { segment, at, last_offset, sealed, recent: Vec::new(), recent_start: at.offset }
+    }
+
+    pub(super) fn is_full(&self, limits: Limits) -> bool {
+        let first = self.segment.header.as_ref().map_or(0, |header| header.first_sequence);
+        let records = self.at.sequence.saturating_sub(first);
+        self.sealed || records >= limits.records || (records > 0 && self.at.offset >= limits.bytes)
+    }
+
+    /// The bytes that are still in memory, and where they start in the segment.
+    pub(super) fn recent(&self) -> (&[u8], u64) {
+        (&self.recent, self.recent_start)
+    }
+
+    pub(super) fn forget_recent(&mut self) {
+        self.recent.clear();
+        self.recent_start = self.at.offset;
+    }
+
+    /// Writes records in one piece. Either all are there afterwards or, on an error, none.
+    pub(super) fn append<P: AsRef<[u8]>>(&mut self, salt: u32, payloads: &[P]) -> Result<()> {
+        if self.recent.len() > RECENT {
+            self.recent = Vec::new();
+            self.recent_start = self.at.offset;
+        }
+        let start = self.recent.len();
+        let mut last = start;
+        for (sequence, payload) in (self.at.sequence..).zip(payloads) {
+            last = self.recent.len();
+            record::encode(&mut self.recent, salt, sequence, payload.as_ref());
+        }
+        if let Err(error) = self.segment.file.write_all_at(&self.recent[start..], self.at.offset) {
+            self.recent.truncate(start);
+            self.cut();
+            return Err(error).context("write", &self.segment.path);
+        }
+        self.last_offset = self.at.offset + (last - start) as u64;
+        self.at.offset += (self.recent.len() - start) as u64;
+        self.at.sequence += payloads.len() as u64;
+        Ok(())
+    }
+
+    /// Takes back everything behind `at`, and lets nothing more be written in this segment.
+    pub(super) fn withdraw(&mut self, at: Position, last_offset: u64) {
+        self.at = at;
+        self.last_offset = last_offset;
+        self.forget_recent();
+        self.cut();
+        self.sealed = true;
+    }
+
+    /// Lets nothing more be written in this segment.
+    pub(super) fn seal(&mut self) {
+        self.sealed = true;
+    }
+
+    /// Removes what a failed write left behind the head.
+    fn cut(&mut self) {
+        // What cannot be cut stays in a segment that nobody writes any more. The header of the
+        // next one says where the valid records end.
+        self.sealed |= self.segment.file.set_size(self.at.offset).is_err();
+    }
+
+    /// Makes the segment behind this one; it becomes the head with [`Head::new`].
+    pub(super) fn next(&self, storage: &dyn Storage, dir: &Path, header: Header) -> Result<Self> {
+        let at = Position {
+            segment: self.at.segment + 1,
+            offset: segment::HEADER,
+            sequence: self.at.sequence,
+        };
+        create(storage, dir, at, header)
+    }
+}
+
+/// Makes a segment whose first record will be at `at`.
+pub(super) fn create(
+    storage: &dyn Storage,
+    dir: &Path,
+    at: Position,
+    header: Header,
+) -> Result<Head> {
+    let path = dir.join(segment::name(at.segment));
+    let file = match storage.open(&path, Access::CreateNew) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            clear_name(storage, dir, at.segment, &header)?;
+            storage.open(&path, Access::CreateNew)
+        }
+        other => other,
+    }
+    .context("create", &path)?;
+    if let Err(error) = file.write_all_at(&header.encode(), 0) {
+        let _ = storage.remove(&path);
+        return Err(error).context("write", &path);
+    }
+    let segment = Segment { number: at.segment, path, file, header: Some(header) };
+    Ok(Head::new(segment, at, 0))
+}
+
+/// Frees the name of a new segment. What was begun by a process that died is removed; anything that
+/// holds bytes of somebody else is moved aside.
+fn clear_name(storage: &dyn Storage, dir: &Path, number: u64, header: &Header) -> Result<()> {
+    let path = dir.join(segment::name(number));
+    let Some(found) = segment::open(storage, dir, number, Access::Read)? else { return Ok(()) };
+    let size = found.file.size().context("inspect", &path)?;
+    let ours = found.header.is_some_and(|found| found.salt == header.salt);
+    if ours || size < segment::HEADER {
+        return storage.remove(&path).context("remove", &path);
+    }
+    for attempt in 0.. {
+        let aside = dir.join(format!("foreign-{}-{attempt}", segment::name(number)));
+        if !storage.exists(&aside).context("inspect", &aside)? {
+            return storage.rename(&path, &aside).context("rename", &path);
+        }
+    }
+    Err(Error::Unrecognised { path, reason: "its name is needed for a new segment".to_owned() })
+}

@@ -1,0 +1,114 @@
+//! The three lock files of a queue.
+//!
+//! * `lock`: who has it may read and write the log. A process keeps it between calls until another
+//!   one asks.
+//! * `lock.turn`: who has it is the next to have `lock`, so that nobody is overtaken for ever. Also
+//!   written to wake processes that wait.
+//! * `lock.consumer`: held for as long as a process consumes without autosave; its first bytes are
+//!   that process's number, for the error that the next one gets.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Context;
+use crate::process::lock::KernelLock;
+use crate::{Error, Result};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Locks {
+    main: KernelLock,
+    turn: KernelLock,
+    /// The same file again, to ask whether anybody has the turn without giving up one's own.
+    turn_probe: KernelLock,
+    consumer: KernelLock,
+    dir: PathBuf,
+    pub(super) turn_path: PathBuf,
+}
+
+impl Locks {
+    pub(super) fn open(dir: &Path) -> Result<Self> {
+        let open = |name: &str| {
+            let path = dir.join(name);
+            KernelLock::open(&path).context("open", &path)
+        };
+        Ok(Self {
+            main: open("lock")?,
+            turn: open("lock.turn")?,
+            turn_probe: open("lock.turn")?,
+            consumer: open("lock.consumer")?,
+            dir: dir.to_owned(),
+            turn_path: dir.join("lock.turn"),
+        })
+    }
+
+    /// Tries to have the log; `turn` says whether this process is the next to have it.
+    pub(super) fn try_enter(&self, turn: &mut bool) -> Result<bool> {
+        let first = !*turn;
+        if first {
+            if !self.turn.try_exclusive().context("lock", &self.turn_path)? {
+                return Ok(false);
+            }
+            *turn = true;
+        }
+        if self.main.try_exclusive().context("lock", &self.dir)? {
+            self.leave_turn(turn);
+            return Ok(true);
+        }
+        if first {
+            self.poke();
+        }
+        Ok(false)
+    }
+
+    /// Gives up being the next.
+    pub(super) fn leave_turn(&self, turn: &mut bool) {
+        // Unlocking fails only for a descriptor that is not open.
+        if std::mem::take(turn) {
+            let _ = self.turn.unlock();
+        }
+    }
+
+    pub(super) fn leave(&self) {
+        let _ = self.main.unlock();
+    }
+
+    /// Whether some process is next.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.turn_probe.is_taken().unwrap_or(true)
+    }
+
+    /// Wakes all processes that wait.
+    pub(super) fn poke(&self) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        // Any number will do that is not the last one. On a full disk the wake-up fails where the
+        // file never had its first byte; whoever waits then looks again by himself.
+        let _ = self.turn.write_number(now.map_or(1, |now| now.as_nanos() as u64));
+    }
+
+    /// Becomes the one process that consumes without autosave.
+    pub(super) fn try_consume(&self) -> Result<()> {
+        if !self.consumer.try_exclusive().context("lock", &self.dir)? {
+            return Err(self.consumed_elsewhere());
+        }
+        let _ = self.consumer.write_number(u64::from(std::process::id()));
+        Ok(())
+    }
+
+    /// Fails where another process consumes without autosave.
+    pub(super) fn check_consumer(&self) -> Result<()> {
+        if self.consumer.is_taken().context("lock", &self.dir)? {
+            return Err(self.consumed_elsewhere());
+        }
+        Ok(())
+    }
+
+    pub(super) fn stop_consuming(&self) {
+        let _ = self.consumer.unlock();
+    }
+
+    fn consumed_elsewhere(&self) -> Error {
+        let pid = self.consumer.read_number().ok();
+        let pid = pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
+        Error::ConsumedElsewhere { path: self.dir.clone(), pid }
+    }
+}

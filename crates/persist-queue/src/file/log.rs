@@ -1,0 +1,416 @@
+//! The log that the queue objects of one process share: its state, and entering it.
+//!
+//! Lock order: the registry, then a log's state, then its committer. No item is serialized and no
+//! host is entered under any of them.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use super::commit::{Committer, Dirty};
+use super::control::{Control, ControlFile, Position};
+use super::head::Head;
+use super::locks::Locks;
+use super::options::Options;
+use super::reader::{self, Reader};
+use super::recovery;
+use super::segment::Header;
+use super::window::Window;
+use crate::error::Context;
+use crate::process::fork;
+use crate::process::keeper::{self, Keeper};
+use crate::storage::Storage;
+use crate::wait::{Attempt, Outcome, Signal, Thread, Wait, wait_for};
+use crate::{Durability, Error, Result};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) dir: PathBuf,
+    pub(super) codec: String,
+    pub(super) generation: u64,
+    /// What the control file was when this was opened: a folder that was replaced has another.
+    pub(super) identity: (u64, u64),
+    pub(super) locks: Option<Locks>,
+    pub(super) state: Mutex<State>,
+    /// Another process waits for the lock that this one keeps.
+    pub(super) asked: AtomicBool,
+    pub(super) signals: Signals,
+    pub(super) totals: Totals,
+    pub(super) committer: Committer,
+    keeper: OnceLock<Arc<Keeper>>,
+}
+
+/// What callers wait for.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    /// An item came.
+    pub(super) items: Signal,
+    /// There is room.
+    pub(super) space: Signal,
+    /// An item is finished.
+    pub(super) done: Signal,
+}
+
+impl Signals {
+    pub(super) fn notify_all(&self) {
+        self.items.notify_all();
+        self.space.notify_all();
+        self.done.notify_all();
+    }
+
+    pub(super) fn are_awaited(&self) -> bool {
+        self.items.is_awaited() || self.space.is_awaited() || self.done.is_awaited()
+    }
+}
+
+/// What happened to this log since this process opened it, by whomever.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) appended: AtomicU64,
+    pub(super) finished: AtomicU64,
+}
+
+/// What only one thread at a time may touch.
+#[derive(Debug)]
+pub(super) struct State {
+    /// This process has the kernel's lock, and the rest of this is up to date.
+    pub(super) held: bool,
+    /// This process is next to have it.
+    pub(super) turn_held: bool,
+    /// Calls that entered so far, by which the keeper sees whether the log is in use.
+    pub(super) entries: u64,
+    pub(super) entries_seen: u64,
+    pub(super) file: ControlFile,
+    /// The control record as it was written last, or read.
+    pub(super) control: Control,
+    /// The head moved since then.
+    pub(super) unsaved: bool,
+    pub(super) head: Head,
+    /// The first segment that was not removed yet.
+    pub(super) oldest: u64,
+    /// Segments with damage that could not be copied out; they are kept whole.
+    pub(super) keep: BTreeSet<u64>,
+    /// The next record to deliver that was never delivered.
+    pub(super) cursor: Position,
+    pub(super) reader: Reader,
+    /// For records that were given back.
+    pub(super) rereader: Reader,
+    pub(super) window: Window,
+    /// Records with a completion mark behind the cursor.
+    pub(super) marks_ahead: u64,
+    /// Records that this process could not deserialize.
+    pub(super) set_aside: BTreeSet<u64>,
+    /// This process is the one that consumes without autosave.
+    pub(super) consumer_held: bool,
+    /// How many objects of this process consume so.
+    pub(super) consumers: u64,
+    /// Nobody else is, as of this tenure.
+    pub(super) consumer_checked: bool,
+    /// Takes whose items are being deserialized; the lock is kept for so long.
+    pub(super) pins: u64,
+    pub(super) dirty: Dirty,
+}
+
+/// A thread inside the log, with the process's lock.
+#[derive(Debug)]
+pub(super) struct Inside<'a> {
+    pub(super) log: &'a Log,
+    pub(super) state: MutexGuard<'a, State>,
+}
+
+/// Whether a caller may wait for another thread of this process to leave the log. A binding that
+/// holds its interpreter may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// Wait.
+    Wait,
+    /// Come back as busy.
+    Leave,
+}
+
+impl Log {
+    /// Opens the log in `dir`, which must exist.
+    pub(super) fn open(dir: &Path, codec: &str, options: &Options) -> Result<Arc<Self>> {
+        let storage = Arc::clone(&options.storage);
+        let locks = storage.is_shared().then(|| Locks::open(dir)).transpose()?;
+        if let Some(locks) = &locks {
+            wait_for_lock(dir, locks)?;
+        }
+        #[cfg(feature = "legacy")]
+        super::convert::convert_if_needed(
+            &*storage,
+            dir,
+            codec,
+            options.limits,
+            options.legacy_format.as_deref(),
+        )?;
+        let opened = recovery::open(&*storage, dir, codec, options.limits.records)?;
+        recovery::remove_spent(&storage, dir, &opened.control);
+        let identity = storage.identity(&opened.file.path).context("inspect", &opened.file.path)?;
+        let log = Arc::new(Self {
+            codec: codec.to_owned(),
+            dir: dir.to_owned(),
+            generation: fork::generation(),
+            identity,
+            locks,
+            state: Mutex::new(State::new(opened)),
+            asked: AtomicBool::new(false),
+            signals: Signals::default(),
+            totals: Totals::default(),
+            committer: Committer::default(),
+            keeper: OnceLock::new(),
+            storage,
+        });
+        {
+            let mut state = log.lock();
+            state.marks_ahead = log.count_marks(&state)?;
+        }
+        log.start_keeper();
+        Ok(log)
+    }
+
+    fn start_keeper(self: &Arc<Self>) {
+        if let Some(locks) = &self.locks {
+            match keeper::tend(self, &locks.turn_path) {
+                Ok(keeper) => {
+                    keeper.ring();
+                    let _ = self.keeper.set(keeper);
+                }
+                // Without it the lock is not kept between calls, see `Inside::drop`.
+                Err(error) => tracing::warn!(%error, "no helper thread; puts and takes are slower"),
+            }
+        }
+    }
+
+    pub(super) fn has_keeper(&self) -> bool {
+        self.keeper.get().is_some()
+    }
+
+    pub(super) fn ring_keeper(&self) {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.ring();
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, State>> {
+        match self.state.try_lock() {
+            Ok(state) => Some(state),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    /// Enters the log; nothing when somebody else is inside.
+    #[inline]
+    pub(super) fn enter(&self, patience: Patience) -> Result<Option<Inside<'_>>> {
+        let mut state = match patience {
+            Patience::Wait => self.lock(),
+            Patience::Leave => match self.try_lock() {
+                Some(state) => state,
+                None => return Ok(None),
+            },
+        };
+        state.entries += 1;
+        if !state.held && !self.acquire(&mut state)? {
+            return Ok(None);
+        }
+        Ok(Some(Inside { log: self, state }))
+    }
+
+    /// Enters the log, waiting for whoever is inside as long as it takes within reason.
+    pub(super) fn enter_patiently(&self) -> Result<Inside<'_>> {
+        let outcome = wait_for(&mut Thread, &self.signals.done, Wait::No, || {
+            Ok(self.enter(Patience::Wait)?.map_or(Attempt::Busy, Attempt::Done))
+        })?;
+        match outcome {
+            Outcome::Done(inside) => Ok(inside),
+            Outcome::TimedOut | Outcome::Locked => Err(self.locked()),
+        }
+    }
+
+    pub(super) fn locked(&self) -> Error {
+        Error::Locked { path: self.dir.clone() }
+    }
+
+    pub(super) fn count_marks(&self, state: &State) -> Result<u64> {
+        if state.control.marks_until <= state.control.tail.sequence {
+            return Ok(0);
+        }
+        recovery::count_marks(&state.control, self.view(state))
+    }
+
+    /// What a reader may see.
+    pub(super) fn view<'a>(&'a self, state: &'a State) -> reader::Log<'a> {
+        reader::Log {
+            storage: &*self.storage,
+            dir: &self.dir,
+            salt: state.control.salt,
+            head: state.visible_head(),
+            recent: state.head.recent(),
+        }
+    }
+}
+
+impl State {
+    fn new(opened: recovery::Opened) -> Self {
+        let recovery::Opened { file, control, head } = opened;
+        Self {
+            held: true,
+            turn_held: false,
+            entries: 0,
+            entries_seen: 0,
+            file,
+            oldest: control.tail.segment,
+            keep: BTreeSet::new(),
+            cursor: control.tail,
+            unsaved: false,
+            head,
+            reader: Reader::default(),
+            rereader: Reader::default(),
+            window: Window::default(),
+            marks_ahead: 0,
+            set_aside: BTreeSet::new(),
+            consumer_held: false,
+            consumers: 0,
+            consumer_checked: false,
+            pins: 0,
+            dirty: Dirty::default(),
+            control,
+        }
+    }
+
+    /// Where reading ends: what must be on the disk first is not shown before it is.
+    pub(super) fn visible_head(&self) -> Position {
+        self.dirty.withheld.map_or(self.head.at, |withheld| withheld.at)
+    }
+
+    /// The first record that is not final.
+    pub(super) fn tail(&self) -> Position {
+        self.window.tail().unwrap_or(self.cursor)
+    }
+
+    /// How many records wait to be taken.
+    pub(super) fn waiting(&self) -> u64 {
+        let ahead = self.visible_head().sequence.saturating_sub(self.cursor.sequence);
+        ahead.saturating_sub(self.marks_ahead) + self.window.waiting()
+    }
+
+    /// How many records are not final.
+    pub(super) fn stored(&self) -> u64 {
+        let ahead = self.head.at.sequence.saturating_sub(self.cursor.sequence);
+        ahead.saturating_sub(self.marks_ahead) + self.window.unfinished()
+    }
+
+    pub(super) fn header(&self) -> Header {
+        Header {
+            salt: self.control.salt,
+            first_sequence: self.head.at.sequence,
+            codec: self.control.codec.clone(),
+        }
+    }
+
+    /// Writes the control record as it should be now.
+    pub(super) fn save_control(&mut self) -> Result<()> {
+        self.save_control_with(self.head.at, self.head.last_offset)
+    }
+
+    pub(super) fn save_control_with(&mut self, head: Position, last_offset: u64) -> Result<()> {
+        let control = Control {
+            generation: self.control.generation + 1,
+            tail: self.tail(),
+            head,
+            last_offset,
+            codec: std::mem::take(&mut self.control.codec),
+            ..self.control
+        };
+        let written = self.file.write(&control);
+        match written {
+            Ok(()) => self.control = control,
+            // The slot may hold anything now; the next write must not go to the other one.
+            Err(_) => self.control.codec = control.codec,
+        }
+        self.unsaved &= written.is_err();
+        written
+    }
+}
+
+impl Inside<'_> {
+    /// Whether another process waits to be told of the next change; it is told.
+    pub(super) fn tell_others(&mut self) {
+        if self.state.control.waiting {
+            self.state.control.waiting = false;
+            self.state.unsaved = true;
+            if let Some(locks) = &self.log.locks {
+                locks.poke();
+            }
+        }
+    }
+
+    pub(super) fn finished(&mut self, records: u64) {
+        self.log.totals.finished.fetch_add(records, Ordering::Relaxed);
+        if self.log.signals.done.is_awaited() {
+            self.log.signals.done.notify_all();
+        }
+        self.tell_others();
+    }
+}
+
+impl Drop for Inside<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.log.asked.load(Ordering::Relaxed) || !self.log.may_keep() {
+            self.log.release(&mut self.state);
+        }
+    }
+}
+
+impl Log {
+    #[inline]
+    fn may_keep(&self) -> bool {
+        self.locks.is_none() || self.has_keeper()
+    }
+}
+
+fn wait_for_lock(dir: &Path, locks: &Locks) -> Result<()> {
+    let mut turn = false;
+    let outcome = wait_for(&mut Thread, &Signal::default(), Wait::No, || {
+        Ok(if locks.try_enter(&mut turn)? { Attempt::Done(()) } else { Attempt::Busy })
+    });
+    match outcome? {
+        Outcome::Done(()) => Ok(()),
+        Outcome::TimedOut | Outcome::Locked => Err(Error::Locked { path: dir.to_owned() }),
+    }
+}
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        if self.generation != fork::generation() {
+            return;
+        }
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if state.held && state.unsaved {
+            // The control file is a cache; the log says the same.
+            let _ = state.save_control();
+        }
+    }
+}
+
+/// The level and the time of a flush that is not asked for by a caller.
+pub(super) fn flush_time(level: Durability) -> Option<Instant> {
+    match level {
+        Durability::Interval(time) => Instant::now().checked_add(time),
+        Durability::Process | Durability::Disk => None,
+    }
+}
+
+/// The longest time that a lock is kept without being used: a process that is stopped in the
+/// meantime keeps everybody else out.
+pub(super) const IDLE: Duration = Duration::from_millis(5);

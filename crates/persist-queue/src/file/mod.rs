@@ -1,0 +1,39 @@
+//! The file queue: a log in a folder.
+//!
+//! From top to bottom: [`queue`] (typed) and [`view`] (read only) stand on [`store`] (bytes, waiting),
+//! which attaches to a [`log`] through the [`registry`]. A log has a [`head`], where [`put`] writes,
+//! and a tail, where [`take`] reads through a [`reader`] and keeps account in a [`window`]. [`tenure`]
+//! is how processes share it, [`commit`] how it survives a dead machine, [`recovery`] how it is
+//! found again. [`record`], [`segment`] and [`control`] are the bytes, as docs/format.md has them.
+
+mod commit;
+mod control;
+#[cfg(feature = "legacy")]
+mod convert;
+mod handle;
+mod head;
+#[cfg(feature = "legacy")]
+pub mod legacy;
+mod locks;
+mod log;
+mod options;
+mod put;
+mod quarantine;
+mod queue;
+mod reader;
+mod record;
+mod recovery;
+mod registry;
+mod segment;
+mod spent;
+mod store;
+mod take;
+mod tenure;
+mod view;
+mod window;
+
+pub use options::Options;
+pub use queue::{FileQueue, Iter, Rejected};
+pub use store::{FileStore, Patience};
+pub use take::{Fate, Taken};
+pub use view::FileView;

@@ -1,0 +1,316 @@
+//! The typed queue.
+
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+use super::options::Options;
+use super::store::{FileStore, Patience};
+use super::take::{Fate, Taken};
+use crate::codec::{Codec, Default as DefaultCodec};
+use crate::wait::{Thread, Wait};
+use crate::{Error, Result};
+
+/// A first-in first-out queue in a folder, for any number of threads and processes.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let queue = persist_queue::Options::new().open(folder.path())?;
+/// queue.put("one".to_owned())?;
+/// assert_eq!(queue.get()?, "one");
+/// queue.task_done()?; // until here, "one" would have come back after a crash
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A put that returned is there for whoever opens the folder after this process died, however it
+/// died; what a dead machine takes is the choice of [`Durability`](crate::Durability). A take is
+/// final at once with [`Options::autosave`], else with [`FileQueue::task_done`].
+#[derive(Debug)]
+pub struct FileQueue<T, C = DefaultCodec> {
+    store: FileStore,
+    codec: C,
+    items: PhantomData<fn(T) -> T>,
+}
+
+/// An item that was not put, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Rejected<T> {
+    /// The item.
+    pub item: T,
+    /// Why it was not put.
+    #[source]
+    pub error: Error,
+}
+
+thread_local! {
+    static THREAD: u64 = {
+        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+        NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    };
+}
+
+fn this_thread() -> u64 {
+    THREAD.with(|thread| *thread)
+}
+
+impl<T, C: Codec<T>> FileQueue<T, C> {
+    pub(super) fn new(options: Options, path: &Path, codec: C) -> Result<Self> {
+        let store = FileStore::open(path, codec.name(), options, Patience::Wait)?;
+        Ok(Self { store, codec, items: PhantomData })
+    }
+
+    /// Puts an item, and waits while the queue is full.
+    ///
+    /// # Errors
+    /// The item comes back, with [`Error::Encode`], [`Error::TooLarge`], [`Error::Closed`] or
+    /// [`Error::Io`]. It was not put then, and is never delivered.
+    pub fn put(&self, item: T) -> Result<(), Rejected<T>> {
+        self.put_wait(item, Wait::Forever)
+    }
+
+    /// Puts an item if there is room.
+    ///
+    /// # Errors
+    /// As [`FileQueue::put`], and [`Error::Full`].
+    pub fn try_put(&self, item: T) -> Result<(), Rejected<T>> {
+        self.put_wait(item, Wait::No)
+    }
+
+    /// Puts an item, and waits at most `time` while the queue is full.
+    ///
+    /// # Errors
+    /// As [`FileQueue::put`], and [`Error::Full`].
+    pub fn put_timeout(&self, item: T, time: Duration) -> Result<(), Rejected<T>> {
+        self.put_wait(item, Wait::For(time))
+    }
+
+    fn put_wait(&self, item: T, wait: Wait) -> Result<(), Rejected<T>> {
+        let mut payload = Vec::new();
+        let put = self
+            .encode(&item, &mut payload)
+            .and_then(|()| self.store.put(&mut Thread, &[&payload], wait));
+        put.map_err(|error| Rejected { item, error })
+    }
+
+    /// Puts items in one piece, and waits while there is no room for all of them. A process that
+    /// dies meanwhile may leave the first of them.
+    ///
+    /// # Errors
+    /// As [`FileQueue::put`], and [`Error::Full`] where they are more than the queue can hold. None
+    /// of them was put then.
+    pub fn put_many(&self, items: Vec<T>) -> Result<(), Rejected<Vec<T>>> {
+        let put = items
+            .iter()
+            .map(|item| {
+                let mut payload = Vec::new();
+                self.encode(item, &mut payload).map(|()| payload)
+            })
+            .collect::<Result<Vec<_>>>()
+            .and_then(|payloads| self.store.put(&mut Thread, &payloads, Wait::Forever));
+        put.map_err(|error| Rejected { item: items, error })
+    }
+
+    /// Takes the next item, and waits for one.
+    ///
+    /// # Errors
+    /// [`Error::Corrupted`] once for each damaged place in the log, [`Error::Decode`],
+    /// [`Error::ConsumedElsewhere`], [`Error::Closed`], [`Error::Io`]. The next take goes on.
+    pub fn get(&self) -> Result<T> {
+        loop {
+            if let Some(item) = self.get_wait(Wait::Forever)? {
+                return Ok(item);
+            }
+        }
+    }
+
+    /// Takes the next item if one waits.
+    ///
+    /// # Errors
+    /// As [`FileQueue::get`].
+    pub fn try_get(&self) -> Result<Option<T>> {
+        self.get_wait(Wait::No)
+    }
+
+    /// Takes the next item, and waits at most `time` for one.
+    ///
+    /// # Errors
+    /// As [`FileQueue::get`].
+    pub fn get_timeout(&self, time: Duration) -> Result<Option<T>> {
+        self.get_wait(Wait::For(time))
+    }
+
+    fn get_wait(&self, wait: Wait) -> Result<Option<T>> {
+        let mut payload = Vec::new();
+        let taken = self.store.take(&mut Thread, this_thread(), wait, &mut payload)?;
+        taken.map(|taken| self.deliver(taken, &payload)).transpose()
+    }
+
+    /// Takes up to `most` items: waits as `wait` says for the first one, and takes what else is
+    /// there.
+    ///
+    /// # Errors
+    /// As [`FileQueue::get`]; an error behind the first item is left to the next call.
+    pub fn get_many(&self, most: usize, wait: Wait) -> Result<Vec<T>> {
+        let mut items = Vec::new();
+        while items.len() < most {
+            let wait = if items.is_empty() { wait } else { Wait::No };
+            match self.get_wait(wait) {
+                Ok(Some(item)) => items.push(item),
+                Ok(None) => break,
+                Err(error) if items.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, "between two items");
+                    break;
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    fn deliver(&self, taken: Taken, payload: &[u8]) -> Result<T> {
+        let mut guard = Unsettled { store: &self.store, taken: Some(taken) };
+        match self.codec.decode(payload) {
+            Ok(item) => {
+                guard.settle(Fate::Delivered)?;
+                Ok(item)
+            }
+            Err(source) => {
+                guard.settle(Fate::Undecodable)?;
+                let path = self.store.dir().to_owned();
+                Err(Error::Decode { path, sequence: taken.sequence(), source })
+            }
+        }
+    }
+
+    /// Makes final what this thread has taken so far. A thread that holds nothing finishes the
+    /// oldest item in flight.
+    ///
+    /// # Errors
+    /// [`Error::NothingUnfinished`] where it was called more often than there were items;
+    /// [`Error::Io`].
+    pub fn task_done(&self) -> Result<()> {
+        self.store.task_done(&mut Thread, this_thread())
+    }
+
+    /// Waits until `task_done` was called for each item.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Io`].
+    pub fn join(&self) -> Result<()> {
+        self.store.join(&mut Thread, Wait::Forever).map(drop)
+    }
+
+    /// A copy of the next item, which stays.
+    ///
+    /// # Errors
+    /// As [`FileQueue::get`].
+    pub fn peek(&self) -> Result<Option<T>> {
+        let mut payload = Vec::new();
+        let Some(sequence) = self.store.peek(&mut Thread, &mut payload)? else { return Ok(None) };
+        let path = || self.store.dir().to_owned();
+        let decoded = self.codec.decode(&payload);
+        decoded.map(Some).map_err(|source| Error::Decode { path: path(), sequence, source })
+    }
+
+    /// How many items wait.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Io`].
+    pub fn len(&self) -> Result<u64> {
+        self.store.size(&mut Thread)
+    }
+
+    /// Whether no item waits.
+    ///
+    /// # Errors
+    /// As [`FileQueue::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// How many items were put and are not done.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn unfinished(&self) -> Result<u64> {
+        self.store.unfinished()
+    }
+
+    /// Takes items until none waits.
+    pub fn iter(&self) -> Iter<'_, T, C> {
+        Iter { queue: self }
+    }
+
+    /// Removes all items that wait; gives how many there were.
+    ///
+    /// # Errors
+    /// [`Error::ConsumedElsewhere`], [`Error::Io`].
+    pub fn purge(&self) -> Result<u64> {
+        self.store.purge(&mut Thread)
+    }
+
+    /// Makes all that was done survive a dead machine, at any durability.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the disk refuses.
+    pub fn flush(&self) -> Result<()> {
+        self.store.flush(&mut Thread)
+    }
+
+    /// Gives back what this object has in flight and wakes who waits through it. Dropping does the
+    /// same.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the last flush failed.
+    pub fn close(&self) -> Result<()> {
+        self.store.close()
+    }
+
+    fn encode(&self, item: &T, payload: &mut Vec<u8>) -> Result<()> {
+        self.codec.encode(item, payload).map_err(Error::Encode)
+    }
+}
+
+/// Takes items until none waits.
+#[derive(Debug)]
+pub struct Iter<'a, T, C> {
+    queue: &'a FileQueue<T, C>,
+}
+
+impl<T, C: Codec<T>> Iterator for Iter<'_, T, C> {
+    type Item = Result<T>;
+
+    fn next(&mut self) -> Option<Result<T>> {
+        self.queue.try_get().transpose()
+    }
+}
+
+impl<'a, T, C: Codec<T>> IntoIterator for &'a FileQueue<T, C> {
+    type Item = Result<T>;
+    type IntoIter = Iter<'a, T, C>;
+
+    fn into_iter(self) -> Iter<'a, T, C> {
+        self.iter()
+    }
+}
+
+/// Sets a record aside whose codec panicked.
+struct Unsettled<'a> {
+    store: &'a FileStore,
+    taken: Option<Taken>,
+}
+
+impl Unsettled<'_> {
+    fn settle(&mut self, fate: Fate) -> Result<()> {
+        self.taken.take().map_or(Ok(()), |taken| self.store.settle(&mut Thread, &[taken], fate))
+    }
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        let _ = self.settle(Fate::Undecodable);
+    }
+}

@@ -1,0 +1,334 @@
+//! Reading records in order, through a read-ahead buffer, across segments and around damage.
+
+use std::path::{Path, PathBuf};
+
+use super::control::Position;
+use super::record::{self, Parsed};
+use super::segment::{self, Segment};
+use crate::Result;
+use crate::error::Context;
+use crate::storage::{Access, Storage};
+
+/// How much is read ahead, in bytes.
+const READ_AHEAD: u64 = 128 * 1024;
+
+/// What a reader must know of the log.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Log<'a> {
+    pub(super) storage: &'a dyn Storage,
+    pub(super) dir: &'a Path,
+    pub(super) salt: u32,
+    /// Where reading ends.
+    pub(super) head: Position,
+    /// The last bytes of the head's segment, as they were written, and where they start.
+    pub(super) recent: (&'a [u8], u64),
+}
+
+/// What comes next in the log.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A record; its payload was copied out.
+    Record { at: Position, after: Position, marked: bool },
+    /// The head.
+    Head,
+    /// Records that are gone, and where reading goes on.
+    Damaged { damage: Damage, resume: Position },
+}
+
+/// Records that are gone.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) path: PathBuf,
+    pub(super) offset: u64,
+    pub(super) bytes: Vec<u8>,
+    pub(super) records: u64,
+}
+
+/// A place in one segment, and its bytes from there on.
+#[derive(Debug, Default)]
+pub(super) struct Reader {
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    segment: Segment,
+    /// The segment behind this one, once it is known.
+    next: Option<Segment>,
+    size: Option<u64>,
+    buffer: Vec<u8>,
+    start: u64,
+}
+
+impl Reader {
+    /// Forgets what was read ahead.
+    pub(super) fn forget(&mut self) {
+        self.open = None;
+    }
+
+    /// Finds what stands at `at`, and copies a record's payload to the end of `into`.
+    pub(super) fn next(
+        &mut self,
+        mut at: Position,
+        log: Log<'_>,
+        into: &mut Vec<u8>,
+    ) -> Result<Found> {
+        loop {
+            let in_head = at.segment == log.head.segment;
+            if in_head && at.offset >= log.head.offset {
+                return Ok(at_head(at, log));
+            }
+            if in_head && let Some(bytes) = recent(at, log) {
+                // These bytes never left this process: no checksum needed.
+                let payload = record::trusted_payload(bytes);
+                into.extend_from_slice(payload);
+                let after = step(at, record::frame_size(payload.len()));
+                return Ok(Found::Record { at, after, marked: false });
+            }
+            let Some(open) = self.enter(at.segment, log)? else {
+                let (damage, resume) = missing_segment(at, log)?;
+                if damage.records > 0 {
+                    return Ok(Found::Damaged { damage, resume });
+                }
+                at = resume;
+                continue;
+            };
+            let end = open.end(in_head, log)?;
+            let until = open.until(in_head, log)?;
+            let parsed = open.parse(at.offset, end, log.salt)?;
+            if let Parsed::Record(found) = parsed {
+                let fits = until.is_none_or(|until| found.sequence < until);
+                if found.sequence == at.sequence && fits {
+                    into.extend_from_slice(found.payload);
+                    let after = step(at, found.size());
+                    return Ok(Found::Record { at, after, marked: found.marked });
+                }
+                if found.sequence > at.sequence && fits {
+                    let resume = Position { sequence: found.sequence, ..at };
+                    return Ok(open.damage(at, resume, Vec::new()));
+                }
+            }
+            match open.behind(at, end, until, log)? {
+                Behind::Segment(next) => at = next,
+                Behind::Damage(found) => return Ok(found),
+            }
+        }
+    }
+
+    /// Finds the first whole record of one segment at or behind `at`, whatever the log says.
+    pub(super) fn next_in(
+        &mut self,
+        segment: &Segment,
+        at: Position,
+        size: u64,
+        salt: u32,
+    ) -> Result<Option<(Position, Position)>> {
+        let open = self.open.get_or_insert_with(|| Open::new(segment.clone(), Vec::new()));
+        if let Parsed::Record(found) = open.parse(at.offset, size, salt)?
+            && found.sequence >= at.sequence
+        {
+            let at = Position { sequence: found.sequence, ..at };
+            return Ok(Some((at, step(at, found.size()))));
+        }
+        let rest = open.read(at.offset, size.saturating_sub(at.offset))?;
+        let most = rest.len() as u64 / record::HEADER as u64 + 1;
+        let wanted = at.sequence..at.sequence.saturating_add(most);
+        let found = record::find(&rest, salt, record::ALIGNMENT, wanted);
+        let Some((found, Parsed::Record(record))) =
+            found.map(|found| (found, record::parse(&rest[found..], salt)))
+        else {
+            return Ok(None);
+        };
+        let offset = at.offset + found as u64;
+        let at = Position { segment: at.segment, offset, sequence: record.sequence };
+        Ok(Some((at, step(at, record.size()))))
+    }
+
+    fn enter(&mut self, number: u64, log: Log<'_>) -> Result<Option<&mut Open>> {
+        let current = self.open.take();
+        let open = match current {
+            Some(open) if open.segment.number == number => Some(open),
+            Some(Open { next: Some(next), buffer, .. }) if next.number == number => {
+                Some(Open::new(next, buffer))
+            }
+            _ => segment::open(log.storage, log.dir, number, Access::Read)?
+                .map(|segment| Open::new(segment, Vec::new())),
+        };
+        self.open = open;
+        Ok(self.open.as_mut())
+    }
+}
+
+enum Behind {
+    /// Nothing is missing: reading goes on in the next segment.
+    Segment(Position),
+    Damage(Found),
+}
+
+impl Open {
+    fn new(segment: Segment, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        Self { segment, next: None, size: None, buffer, start: 0 }
+    }
+
+    /// The sequence number behind the last record of this segment, where it is known. Records from
+    /// there on are remains of a write that failed.
+    fn until(&mut self, in_head: bool, log: Log<'_>) -> Result<Option<u64>> {
+        if in_head {
+            return Ok(Some(log.head.sequence));
+        }
+        if self.next.is_none() {
+            self.next = next_segment(self.segment.number, log)?;
+        }
+        let header = self.next.as_ref().and_then(|next| next.header.as_ref());
+        Ok(header.map(|header| header.first_sequence))
+    }
+
+    /// Where the segment ends; once it is not the head's it does not grow any more.
+    fn end(&mut self, in_head: bool, log: Log<'_>) -> Result<u64> {
+        if in_head {
+            return Ok(log.head.offset);
+        }
+        if let Some(size) = self.size {
+            return Ok(size);
+        }
+        let size = self.segment.file.size().context("inspect", &self.segment.path)?;
+        self.size = Some(size);
+        Ok(size)
+    }
+
+    fn parse(&mut self, offset: u64, end: u64, salt: u32) -> Result<Parsed<'_>> {
+        let left = end.saturating_sub(offset);
+        if self.missing(offset, left) {
+            self.fill(offset, READ_AHEAD.min(left))?;
+            if self.missing(offset, left) {
+                self.fill(offset, record::needed(&self.buffer) as u64)?;
+            }
+        }
+        let from = self.buffered(offset).unwrap_or(self.buffer.len());
+        Ok(record::parse(&self.buffer[from..], salt))
+    }
+
+    /// Whether more of the frame at `offset` can be read than the buffer holds.
+    fn missing(&self, offset: u64, left: u64) -> bool {
+        let bytes = self.buffered(offset).map_or(&[][..], |from| &self.buffer[from..]);
+        let needed = record::needed(bytes) as u64;
+        needed > bytes.len() as u64 && needed <= left
+    }
+
+    fn buffered(&self, offset: u64) -> Option<usize> {
+        let at = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        (at < self.buffer.len()).then_some(at)
+    }
+
+    fn fill(&mut self, offset: u64, size: u64) -> Result<()> {
+        self.start = offset;
+        self.buffer.resize(size as usize, 0);
+        let read = self.segment.file.read_at(&mut self.buffer, offset);
+        self.buffer.truncate(*read.as_ref().unwrap_or(&0));
+        read.context("read", &self.segment.path).map(drop)
+    }
+
+    fn read(&self, offset: u64, size: u64) -> Result<Vec<u8>> {
+        let mut bytes = vec![0; size as usize];
+        let read =
+            self.segment.file.read_at(&mut bytes, offset).context("read", &self.segment.path)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
+
+    /// What comes behind a place where there is no record.
+    fn behind(&self, at: Position, end: u64, until: Option<u64>, log: Log<'_>) -> Result<Behind> {
+        let next = match &self.next {
+            Some(next) => Position { segment: next.number, offset: segment::HEADER, ..at },
+            None => Position { sequence: at.sequence, ..log.head },
+        };
+        if self.next.is_some() && until == Some(at.sequence) {
+            return Ok(Behind::Segment(next));
+        }
+        let rest = self.read(at.offset, end.saturating_sub(at.offset))?;
+        let wanted = at.sequence..until.unwrap_or(log.head.sequence);
+        if let Some(found) = record::find(&rest, log.salt, record::ALIGNMENT, wanted)
+            && let Parsed::Record(record) = record::parse(&rest[found..], log.salt)
+        {
+            let resume =
+                Position { offset: at.offset + found as u64, sequence: record.sequence, ..at };
+            return Ok(Behind::Damage(self.damage(at, resume, rest[..found].to_vec())));
+        }
+        let written = rest.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        if until.is_none() && written == 0 {
+            return Ok(Behind::Segment(next));
+        }
+        let resume = Position { sequence: until.unwrap_or(at.sequence), ..next };
+        Ok(Behind::Damage(self.damage(at, resume, rest[..written].to_vec())))
+    }
+
+    fn damage(&self, at: Position, resume: Position, bytes: Vec<u8>) -> Found {
+        let damage = Damage {
+            path: self.segment.path.clone(),
+            offset: at.offset,
+            bytes,
+            records: resume.sequence - at.sequence,
+        };
+        Found::Damaged { damage, resume }
+    }
+}
+
+fn step(at: Position, size: u64) -> Position {
+    Position { segment: at.segment, offset: at.offset + size, sequence: at.sequence + 1 }
+}
+
+fn recent<'a>(at: Position, log: Log<'a>) -> Option<&'a [u8]> {
+    let (bytes, start) = log.recent;
+    let from = usize::try_from(at.offset.checked_sub(start)?).ok()?;
+    bytes.get(from..).filter(|bytes| !bytes.is_empty())
+}
+
+fn at_head(at: Position, log: Log<'_>) -> Found {
+    if at.sequence >= log.head.sequence {
+        return Found::Head;
+    }
+    let damage = Damage {
+        path: log.dir.join(segment::name(at.segment)),
+        offset: at.offset,
+        bytes: Vec::new(),
+        records: log.head.sequence - at.sequence,
+    };
+    Found::Damaged { damage, resume: log.head }
+}
+
+fn missing_segment(at: Position, log: Log<'_>) -> Result<(Damage, Position)> {
+    let next = next_segment(at.segment, log)?;
+    let (number, sequence) = match &next {
+        Some(next) => {
+            let first = next.header.as_ref().map_or(at.sequence, |header| header.first_sequence);
+            (next.number, first.max(at.sequence))
+        }
+        None => (log.head.segment, log.head.sequence),
+    };
+    let offset = if next.is_some() { segment::HEADER } else { log.head.offset };
+    let damage = Damage {
+        path: log.dir.join(segment::name(at.segment)),
+        offset: at.offset,
+        bytes: Vec::new(),
+        records: sequence - at.sequence,
+    };
+    Ok((damage, Position { segment: number, offset, sequence }))
+}
+
+/// The first segment behind `number` that exists, up to the head's.
+fn next_segment(number: u64, log: Log<'_>) -> Result<Option<Segment>> {
+    let open = |number| segment::open(log.storage, log.dir, number, Access::Read);
+    if number >= log.head.segment {
+        return Ok(None);
+    }
+    if let Some(next) = open(number + 1)? {
+        return Ok(Some(next));
+    }
+    for candidate in segment::numbers(log.storage, log.dir)? {
+        if candidate > number && candidate <= log.head.segment {
+            return open(candidate);
+        }
+    }
+    Ok(None)
+}

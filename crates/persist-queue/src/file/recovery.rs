@@ -1,0 +1,301 @@
+//! Finding the tail and the head when a queue is opened.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::control::{Control, ControlFile, Position};
+use super::head::{self, Head};
+use super::reader::{Found, Log, Reader};
+use super::record::{self, Parsed};
+use super::segment::{self, Header, Segment};
+use crate::error::Context;
+use crate::storage::{Access, Storage};
+use crate::{Error, Result};
+
+/// What opening found.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) file: ControlFile,
+    pub(super) control: Control,
+    pub(super) head: Head,
+}
+
+/// Opens the log in `dir`, which only this process may be doing now. Makes it where there is none.
+/// Cuts a torn record off the end and changes nothing else that was stored.
+pub(super) fn open(
+    storage: &dyn Storage,
+    dir: &Path,
+    codec: &str,
+    chunk_records: u64,
+) -> Result<Opened> {
+    let file = ControlFile::open(storage, dir, Access::Write)?;
+    let control = file.as_ref().map(ControlFile::read).transpose()?.flatten();
+    let (mut control, intact) = match control {
+        Some(control) => (control, true),
+        None => match rebuilt(storage, dir)? {
+            Some(control) => (control, false),
+            None => {
+                refuse_foreign(storage, dir)?;
+                (fresh(codec, chunk_records), false)
+            }
+        },
+    };
+    if control.codec != codec {
+        return Err(Error::CodecMismatch {
+            path: dir.to_owned(),
+            stored: control.codec,
+            asked: codec.to_owned(),
+        });
+    }
+    control.chunk_records = chunk_records;
+    let found = find_head(storage, dir, &control)?;
+    let head = match found {
+        Some(end) => cut_torn_end(end)?,
+        None => start_over(storage, dir, &control)?,
+    };
+    control.head = head.at;
+    control.last_offset = head.last_offset;
+    control.tail = control.tail.min(head.at);
+    let file = match file {
+        Some(file) => file,
+        None => ControlFile::create(storage, dir.join(super::control::NAME))?,
+    };
+    if !intact {
+        file.reserve()?;
+    }
+    control.generation += 1;
+    file.write(&control)?;
+    Ok(Opened { file, control, head })
+}
+
+/// Reads the control file, or makes one from the segments, without changing anything.
+pub(super) fn inspect(storage: &dyn Storage, dir: &Path) -> Result<Option<(Control, Position)>> {
+    let file = ControlFile::open(storage, dir, Access::Read)?;
+    let control = match file.map(|file| file.read()).transpose()?.flatten() {
+        Some(control) => Some(control),
+        None => rebuilt(storage, dir)?,
+    };
+    let Some(control) = control else { return Ok(None) };
+    let head = find_head(storage, dir, &control)?.map_or(control.tail, |end| end.at);
+    Ok(Some((control, head)))
+}
+
+fn fresh(codec: &str, chunk_records: u64) -> Control {
+    let start = Position { segment: 0, offset: segment::HEADER, sequence: 0 };
+    Control {
+        salt: random_salt(),
+        generation: 0,
+        tail: start,
+        head: start,
+        last_offset: 0,
+        marks_until: 0,
+        chunk_records,
+        waiting: false,
+        converting: false,
+        codec: codec.to_owned(),
+    }
+}
+
+/// Refuses a folder with files that are called like segments and are none.
+fn refuse_foreign(storage: &dyn Storage, dir: &Path) -> Result<()> {
+    for number in segment::numbers(storage, dir)? {
+        let Some(found) = segment::open(storage, dir, number, Access::Read)? else { continue };
+        // A shorter file is a segment that was being made when its process died.
+        if found.file.size().context("inspect", &found.path)? >= segment::HEADER {
+            let reason = "it is not a segment of this format, and there is neither a whole \
+                          'control' file nor the 'info' file of a persist-queue 1.x folder; put \
+                          the missing file back, or move this one away"
+                .to_owned();
+            return Err(Error::Unrecognised { path: found.path, reason });
+        }
+    }
+    Ok(())
+}
+
+/// A number that no item can have been made to match.
+pub(super) fn random_salt() -> u32 {
+    use std::hash::{BuildHasher, RandomState};
+    // The standard library seeds it from the operating system's randomness.
+    RandomState::new().hash_one(std::process::id()) as u32
+}
+
+/// A control record made from the segments alone: everything that they hold and that has no mark is
+/// to be delivered.
+fn rebuilt(storage: &dyn Storage, dir: &Path) -> Result<Option<Control>> {
+    let mut first: Option<(Position, Header)> = None;
+    for number in segment::numbers(storage, dir)? {
+        let Some(segment) = segment::open(storage, dir, number, Access::Read)? else { continue };
+        let Some(header) = segment.header else { continue };
+        let start =
+            Position { segment: number, offset: segment::HEADER, sequence: header.first_sequence };
+        first = first.or(Some((start, header)));
+    }
+    Ok(first.map(|(start, header)| Control {
+        salt: header.salt,
+        generation: 0,
+        tail: start,
+        head: start,
+        last_offset: 0,
+        marks_until: u64::MAX,
+        chunk_records: 0,
+        waiting: false,
+        converting: false,
+        codec: header.codec,
+    }))
+}
+
+/// The end of the log.
+struct End {
+    segment: Segment,
+    at: Position,
+    last_offset: u64,
+}
+
+/// Looks for the end of the log, from the hint on where the hint proves right, else from the tail.
+fn find_head(storage: &dyn Storage, dir: &Path, control: &Control) -> Result<Option<End>> {
+    if let Some(segment) = writable(storage, dir, control.head.segment)?
+        && hint_holds(&segment, control)?
+    {
+        let hint = End { segment, at: control.head, last_offset: control.last_offset };
+        return scan(storage, dir, control.salt, hint).map(Some);
+    }
+    for number in segment::numbers(storage, dir)? {
+        if number < control.tail.segment {
+            continue;
+        }
+        let Some(segment) = writable(storage, dir, number)? else { continue };
+        if let Some(at) = start_of(&segment, control.salt)? {
+            return scan(storage, dir, control.salt, End { segment, at, last_offset: 0 }).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+fn writable(storage: &dyn Storage, dir: &Path, number: u64) -> Result<Option<Segment>> {
+    // Whoever may only read gets as far as reading.
+    segment::open(storage, dir, number, Access::Write)
+        .or_else(|_| segment::open(storage, dir, number, Access::Read))
+}
+
+/// Where the records of a segment start, if it is one of this queue's: by its header or, where that
+/// is damaged, by its first whole record.
+fn start_of(segment: &Segment, salt: u32) -> Result<Option<Position>> {
+    let start = |sequence| Position { segment: segment.number, offset: segment::HEADER, sequence };
+    if let Some(header) = &segment.header {
+        return Ok((header.salt == salt).then(|| start(header.first_sequence)));
+    }
+    let size = segment.file.size().context("inspect", &segment.path)?;
+    let mut bytes = vec![0; size as usize];
+    let read = segment.file.read_at(&mut bytes, 0).context("read", &segment.path)?;
+    bytes.truncate(read);
+    let found = record::find(&bytes, salt, segment::HEADER as usize, 0..u64::MAX);
+    Ok(match found.map(|found| record::parse(&bytes[found..], salt)) {
+        Some(Parsed::Record(record)) => Some(start(record.sequence)),
+        _ => None,
+    })
+}
+
+/// Whether the record in front of the hint is really there.
+fn hint_holds(segment: &Segment, control: &Control) -> Result<bool> {
+    let Some(header) = &segment.header else { return Ok(false) };
+    if header.salt != control.salt {
+        return Ok(false);
+    }
+    if control.last_offset == 0 {
+        let start = control.head.offset == segment::HEADER;
+        return Ok(start && header.first_sequence == control.head.sequence);
+    }
+    let Some(size) = control.head.offset.checked_sub(control.last_offset) else { return Ok(false) };
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0).min(1 << 32)];
+    let read =
+        segment.file.read_at(&mut bytes, control.last_offset).context("read", &segment.path)?;
+    let parsed = record::parse(&bytes[..read], control.salt);
+    let Parsed::Record(record) = parsed else { return Ok(false) };
+    Ok(record.sequence + 1 == control.head.sequence && record.size() == size)
+}
+
+/// Walks over whole records from `end` to the last one.
+fn scan(storage: &dyn Storage, dir: &Path, salt: u32, mut end: End) -> Result<End> {
+    loop {
+        walk_segment(&mut end, salt)?;
+        match following(storage, dir, salt, &end)? {
+            Some(next) => end = next,
+            None => return Ok(end),
+        }
+    }
+}
+
+/// The segment behind the end, if the log goes on there.
+fn following(storage: &dyn Storage, dir: &Path, salt: u32, end: &End) -> Result<Option<End>> {
+    let Some(next) = writable(storage, dir, end.at.segment + 1)? else { return Ok(None) };
+    let Some(at) = start_of(&next, salt)? else { return Ok(None) };
+    Ok(Some(End { segment: next, at, last_offset: 0 }))
+}
+
+fn walk_segment(end: &mut End, salt: u32) -> Result<()> {
+    let path = &end.segment.path;
+    let size = end.segment.file.size().context("inspect", path)?;
+    let mut reader = Reader::default();
+    while let Some((start, after)) = reader.next_in(&end.segment, end.at, size, salt)? {
+        end.last_offset = start.offset;
+        end.at = after;
+    }
+    Ok(())
+}
+
+/// Cuts off what stands behind the last whole record: a record that was being written when its
+/// process died, or bytes of somebody else.
+fn cut_torn_end(end: End) -> Result<Head> {
+    let size = end.segment.file.size().context("inspect", &end.segment.path)?;
+    if size > end.at.offset {
+        end.segment.file.set_size(end.at.offset).context("truncate", &end.segment.path)?;
+    }
+    Ok(Head::new(end.segment, end.at, end.last_offset))
+}
+
+/// Begins a log where there is none, or goes on behind one whose segments are gone.
+fn start_over(storage: &dyn Storage, dir: &Path, control: &Control) -> Result<Head> {
+    let last = segment::numbers(storage, dir)?.last().copied();
+    let next = last.map_or(0, |last| last + 1).max(control.head.segment);
+    let fresh = last.is_none() && control.generation == 0;
+    let at = Position {
+        segment: if fresh { control.head.segment } else { next },
+        offset: segment::HEADER,
+        sequence: control.head.sequence,
+    };
+    let header =
+        Header { salt: control.salt, first_sequence: at.sequence, codec: control.codec.clone() };
+    head::create(storage, dir, at, header)
+}
+
+/// Counts the records with a completion mark from the tail to the last that can have one.
+pub(super) fn count_marks(control: &Control, log: Log<'_>) -> Result<u64> {
+    let mut reader = Reader::default();
+    let mut payload = Vec::new();
+    let mut at = control.tail;
+    let mut marks = 0;
+    while at.sequence < control.marks_until {
+        payload.clear();
+        match reader.next(at, log, &mut payload)? {
+            Found::Record { after, marked, .. } => {
+                marks += u64::from(marked);
+                at = after;
+            }
+            Found::Damaged { resume, .. } => at = resume,
+            Found::Head => break,
+        }
+    }
+    Ok(marks)
+}
+
+/// Removes segments in front of the tail that a process left behind when it died.
+pub(super) fn remove_spent(storage: &Arc<dyn Storage>, dir: &Path, control: &Control) {
+    for number in (0..control.tail.segment).rev() {
+        let ours = segment::open(&**storage, dir, number, Access::Read).ok().flatten();
+        let ours = ours.and_then(|found| found.header).is_some_and(|h| h.salt == control.salt);
+        // Not being able to remove it costs space, not items.
+        if !ours || storage.remove(&dir.join(segment::name(number))).is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Removing segments that are wholly finished.
+
+use super::log::{Log, State};
+use super::segment;
+
+impl Log {
+    /// Lets go of the segments in front of the tail: at once where nobody asked for more than
+    /// surviving a dead process, else when the tail behind them is durable.
+    pub(super) fn retire(&self, state: &mut State) {
+        let tail = state.tail().segment;
+        if state.oldest >= tail {
+            return;
+        }
+        let spent = state.oldest..tail;
+        state.oldest = tail;
+        state.dirty.spent.extend(spent);
+        if !state.dirty.is_pending() {
+            self.remove_spent(state);
+        }
+    }
+
+    pub(super) fn remove_spent(&self, state: &mut State) {
+        for number in std::mem::take(&mut state.dirty.spent) {
+            let path = self.dir.join(segment::name(number));
+            let removed = if state.keep.remove(&number) {
+                let aside = self.dir.join(format!("damaged-{}", segment::name(number)));
+                self.storage.rename(&path, &aside)
+            } else {
+                self.storage.remove(&path)
+            };
+            if let Err(error) = removed
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                // It costs space, not items; the next opening tries again.
+                tracing::warn!(%error, path = %path.display(), "cannot remove a spent segment");
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Having the log for oneself: getting the kernel's lock, catching up with what other processes
+//! did, keeping the lock, and giving it up when one of them asks.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::control::{Control, Position};
+use super::head::Head;
+use super::log::{IDLE, Log, State};
+use super::reader::Reader;
+use super::segment;
+use crate::error::Context;
+use crate::process::keeper::Kept;
+use crate::storage::Access;
+use crate::{Error, Result};
+
+/// How soon to try again what could not be done now.
+const SOON: Duration = Duration::from_micros(200);
+
+impl Log {
+    /// Gets the kernel's lock if it is free.
+    pub(super) fn acquire(&self, state: &mut State) -> Result<bool> {
+        if let Some(locks) = &self.locks {
+            if !locks.try_enter(&mut state.turn_held)? {
+                return Ok(false);
+            }
+            self.asked.store(false, Ordering::Relaxed);
+            if let Err(error) = self.catch_up(state) {
+                locks.leave();
+                return Err(error);
+            }
+            self.ring_keeper();
+        }
+        state.held = true;
+        Ok(true)
+    }
+
+    /// Stops waiting for the lock.
+    pub(super) fn stop_asking(&self) {
+        if let Some(locks) = &self.locks {
+            locks.leave_turn(&mut self.lock().turn_held);
+        }
+    }
+
+    /// Gives the lock up, unless something must be finished first.
+    pub(super) fn release(&self, state: &mut State) -> bool {
+        let Some(locks) = &self.locks else { return false };
+        if !state.held {
+            return true;
+        }
+        if state.pins > 0 || state.dirty.withheld.is_some() {
+            return false;
+        }
+        if self.signals.are_awaited() && !state.control.waiting {
+            state.control.waiting = true;
+            state.unsaved = true;
+        }
+        if state.unsaved
+            && let Err(error) = state.save_control()
+        {
+            // What it says can be found in the log, but for the wish to be woken.
+            tracing::warn!(%error, "the control file could not be written");
+        }
+        state.held = false;
+        state.consumer_checked = false;
+        self.asked.store(false, Ordering::Relaxed);
+        locks.leave();
+        true
+    }
+
+    /// Takes over what other processes did since this one had the lock.
+    fn catch_up(&self, state: &mut State) -> Result<()> {
+        let stored = state.stored();
+        let appended = state.head.at.sequence;
+        let newest = state.file.read()?;
+        if let Some(newest) = newest.filter(|newest| newest.generation > state.control.generation) {
+            self.adopt(state, newest)?;
+        }
+        self.walk_on(state)?;
+        let appended = state.head.at.sequence.saturating_sub(appended);
+        let finished = (stored + appended).saturating_sub(state.stored());
+        self.totals.appended.fetch_add(appended, Ordering::Relaxed);
+        self.totals.finished.fetch_add(finished, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn adopt(&self, state: &mut State, newest: Control) -> Result<()> {
+        if newest.head != state.head.at {
+            self.move_head(state, newest.head, newest.last_offset)?;
+        }
+        let moved = newest.tail != state.control.tail || newest.marks_until > newest.tail.sequence;
+        state.control = newest;
+        state.oldest = state.control.tail.segment;
+        if moved && !state.consumer_held {
+            state.window = super::window::Window::default();
+            state.reader.forget();
+            state.head.forget_recent();
+            state.cursor = state.control.tail;
+            state.marks_ahead = self.count_marks(state)?;
+        }
+        Ok(())
+    }
+
+    fn move_head(&self, state: &mut State, at: Position, last_offset: u64) -> Result<()> {
+        let segment = if at.segment == state.head.at.segment {
+            state.head.segment.clone()
+        } else {
+            segment::open(&*self.storage, &self.dir, at.segment, Access::Write)?.ok_or_else(
+                || Error::Unrecognised {
+                    path: self.dir.join(segment::name(at.segment)),
+                    reason: "it is the segment at the head and is missing; open the queue again"
+                        .to_owned(),
+                },
+            )?
+        };
+        // Somebody else's entry in the folder is not flushed until it is known to be.
+        state.dirty.folder = true;
+        state.head = Head::new(segment, at, last_offset);
+        Ok(())
+    }
+
+    /// Walks over records whose writer died before it could say that they are there.
+    fn walk_on(&self, state: &mut State) -> Result<()> {
+        let segment = state.head.segment.clone();
+        let size = segment.file.size().context("inspect", &segment.path)?;
+        if size <= state.head.at.offset {
+            return Ok(());
+        }
+        let mut reader = Reader::default();
+        let (mut at, mut last_offset) = (state.head.at, state.head.last_offset);
+        while let Some((start, after)) = reader.next_in(&segment, at, size, state.control.salt)? {
+            last_offset = start.offset;
+            at = after;
+        }
+        if size > at.offset {
+            segment.file.set_size(at.offset).context("truncate", &segment.path)?;
+        }
+        if at != state.head.at {
+            state.head = Head::new(segment, at, last_offset);
+            state.unsaved = true;
+        }
+        Ok(())
+    }
+}
+
+impl Kept for Log {
+    fn tend(&self, poked: bool) -> Option<Duration> {
+        let locks = self.locks.as_ref()?;
+        if poked {
+            self.signals.notify_all();
+        }
+        let flush = self.flush_when_due();
+        let lock = match self.try_lock() {
+            Some(mut state) => self.tend_lock(&mut state),
+            None => {
+                if poked && locks.is_wanted() {
+                    self.asked.store(true, Ordering::Relaxed);
+                }
+                Some(SOON)
+            }
+        };
+        [flush, lock].into_iter().flatten().min()
+    }
+}
+
+impl Log {
+    fn tend_lock(&self, state: &mut State) -> Option<Duration> {
+        if !state.held {
+            return None;
+        }
+        let idle = state.entries == std::mem::replace(&mut state.entries_seen, state.entries);
+        let wanted = self.locks.as_ref().is_some_and(super::locks::Locks::is_wanted);
+        if !idle && !wanted {
+            return Some(IDLE);
+        }
+        if self.release(state) {
+            return None;
+        }
+        self.asked.store(true, Ordering::Relaxed);
+        Some(SOON)
+    }
+
+    /// Flushes if that is due; gives the time until it is.
+    fn flush_when_due(&self) -> Option<Duration> {
+        let due = self.lock().dirty.due?;
+        let left = due.saturating_duration_since(Instant::now());
+        if !left.is_zero() {
+            return Some(left);
+        }
+        self.flush_in_background();
+        None
+    }
+}

@@ -1,0 +1,213 @@
+//! The thread that tends what this process keeps: it gives a lock up when another process asks,
+//! wakes those who wait for what another process did, and flushes on a schedule.
+//!
+//! One thread serves all queues of the process. It sleeps until a watched file is written (inotify),
+//! somebody rings, or the next appointment is due. Where the kernel gives no inotify instance (they
+//! are counted per user), a short tick takes its place for as long as there is something to tend.
+
+use std::collections::HashMap;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fs::inotify;
+use rustix::time::Timespec;
+
+use super::fork;
+
+/// The longest time without inotify between two looks at what another process may have done.
+const TICK: Duration = Duration::from_millis(1);
+
+static KEEPER: ArcSwapOption<Keeper> = ArcSwapOption::const_empty();
+
+/// Something that needs a look now and then.
+pub(crate) trait Kept: Send + Sync {
+    /// Looks after it. `poked` says whether the watched file may have been written since the last
+    /// time. Gives the time until the next look that is due without a poke.
+    fn tend(&self, poked: bool) -> Option<Duration>;
+}
+
+struct Client {
+    kept: Weak<dyn Kept>,
+    watch: Option<i32>,
+    due: Option<Instant>,
+}
+
+/// The thread's mailbox.
+pub(crate) struct Keeper {
+    generation: u64,
+    inotify: Option<OwnedFd>,
+    bell: OwnedFd,
+    clients: Mutex<Option<Vec<Client>>>,
+}
+
+impl std::fmt::Debug for Keeper {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Keeper")
+            .field("generation", &self.generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Has `kept` tended from now on, and whenever `watched` is written, for as long as it lives.
+pub(crate) fn tend(kept: &Arc<impl Kept + 'static>, watched: &Path) -> io::Result<Arc<Keeper>> {
+    let kept: Weak<dyn Kept> = Arc::<_>::downgrade(kept) as Weak<dyn Kept>;
+    loop {
+        let keeper = current()?;
+        if keeper.add(Weak::clone(&kept), watched) {
+            return Ok(keeper);
+        }
+    }
+}
+
+fn current() -> io::Result<Arc<Keeper>> {
+    let loaded = KEEPER.load_full();
+    if let Some(keeper) = &loaded
+        && keeper.generation == fork::generation()
+        && keeper.lock().is_some()
+    {
+        return Ok(Arc::clone(keeper));
+    }
+    let keeper = Arc::new(Keeper::new()?);
+    let previous = KEEPER.compare_and_swap(&loaded, Some(Arc::clone(&keeper)));
+    if let Some(loaded) = loaded
+        && loaded.generation != keeper.generation
+    {
+        // It belongs to the parent of this process; its mutex may never be free here.
+        std::mem::forget(loaded);
+    }
+    match &*previous {
+        Some(other) if other.generation == keeper.generation && other.lock().is_some() => {
+            Ok(Arc::clone(other))
+        }
+        _ => {
+            let thread = Arc::clone(&keeper);
+            std::thread::Builder::new()
+                .name("persist-queue".to_owned())
+                .spawn(move || thread.run())?;
+            Ok(keeper)
+        }
+    }
+}
+
+impl Keeper {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            generation: fork::generation(),
+            inotify: inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
+                .ok(),
+            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            clients: Mutex::new(Some(Vec::new())),
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Vec<Client>>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, kept: Weak<dyn Kept>, watched: &Path) -> bool {
+        let mut clients = self.lock();
+        let Some(clients) = clients.as_mut() else { return false };
+        let watch = self.inotify.as_ref().and_then(|inotify| {
+            inotify::add_watch(inotify, watched, inotify::WatchFlags::MODIFY).ok()
+        });
+        clients.push(Client { kept, watch, due: None });
+        true
+    }
+
+    /// Makes the thread look after everything now.
+    pub(crate) fn ring(&self) {
+        // The counter can only be full of rings that were not heard yet.
+        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+    }
+
+    fn run(self: Arc<Self>) {
+        let mut next = None;
+        loop {
+            let rung = self.sleep(next);
+            let poked = self.pokes();
+            match self.round(rung, &poked) {
+                Some(due) => next = due,
+                None => return,
+            }
+        }
+    }
+
+    /// Sleeps until `next`; says whether somebody rang.
+    fn sleep(&self, next: Option<Instant>) -> bool {
+        let limit = next
+            .map(|next| next.saturating_duration_since(Instant::now()))
+            .and_then(|limit| Timespec::try_from(limit).ok());
+        let mut files = vec![PollFd::new(&self.bell, PollFlags::IN)];
+        files.extend(self.inotify.iter().map(|inotify| PollFd::new(inotify, PollFlags::IN)));
+        // An interrupted poll is an early look, which does no harm.
+        let _ = poll(&mut files, limit.as_ref());
+        let mut count = [0; 8];
+        rustix::io::read(self.bell.as_fd(), &mut count).is_ok()
+    }
+
+    /// The watches whose files were written.
+    fn pokes(&self) -> HashMap<i32, ()> {
+        let mut poked = HashMap::new();
+        if let Some(inotify) = &self.inotify {
+            let mut buffer = [MaybeUninit::uninit(); 4096];
+            let mut events = inotify::Reader::new(inotify, &mut buffer);
+            while let Ok(event) = events.next() {
+                poked.insert(event.wd(), ());
+            }
+        }
+        poked
+    }
+
+    /// Looks after everybody who is due; gives the next appointment, or nothing when nobody is left.
+    fn round(&self, rung: bool, poked: &HashMap<i32, ()>) -> Option<Option<Instant>> {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        {
+            let mut guard = self.lock();
+            let clients = guard.as_mut()?;
+            clients.retain(|client| {
+                let alive = client.kept.strong_count() > 0;
+                if let (false, Some(inotify), Some(watch)) = (alive, &self.inotify, client.watch) {
+                    let _ = inotify::remove_watch(inotify, watch);
+                }
+                alive
+            });
+            if clients.is_empty() {
+                *guard = None;
+                return None;
+            }
+            for (index, client) in clients.iter().enumerate() {
+                let poke = client.watch.is_none_or(|watch| poked.contains_key(&watch));
+                if rung || poke || client.due.is_some_and(|due| due <= now) {
+                    due.push((index, client.kept.clone(), poke, client.watch.is_none()));
+                }
+            }
+        }
+        // Not under the lock: a client may be dropped here, or add another one.
+        let looks: Vec<_> = due
+            .into_iter()
+            .map(|(index, kept, poke, blind)| {
+                let next = kept.upgrade().and_then(|kept| kept.tend(poke));
+                let next = if blind { next.map(|next| next.min(TICK)) } else { next };
+                (index, kept, next.and_then(|next| now.checked_add(next)))
+            })
+            .collect();
+        let mut guard = self.lock();
+        let clients = guard.as_mut()?;
+        for (index, kept, next) in looks {
+            if let Some(client) = clients.get_mut(index)
+                && client.kept.ptr_eq(&kept)
+            {
+                client.due = next;
+            }
+        }
+        Some(clients.iter().filter_map(|client| client.due).min())
+    }
+}

@@ -1,0 +1,64 @@
+//! The few calls that touch a disk. Every file the log reads or writes goes through [`Storage`],
+//! so that every one of those calls can be made to fail, or to be the last, in a test.
+
+mod disk;
+#[cfg(feature = "simulation")]
+mod simulated;
+
+use std::fmt::Debug;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use disk::Disk;
+#[cfg(feature = "simulation")]
+pub use simulated::{Fault, SimulatedDisk};
+
+/// How a file is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// An existing file, for reading.
+    Read,
+    /// An existing file, for reading and writing.
+    Write,
+    /// A file that must not exist yet, for reading and writing.
+    CreateNew,
+}
+
+/// A folder tree that files live in.
+pub trait Storage: Send + Sync + Debug {
+    /// Makes `dir` and what is missing above it.
+    fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
+    /// The names of the entries of `dir`, in no order.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Opens a file.
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>>;
+    /// Whether `path` exists.
+    fn exists(&self, path: &Path) -> io::Result<bool>;
+    /// Puts `from` in the place of `to`, at once.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes the creation, renaming and removal of the entries of `dir` survive a dead machine.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+    /// An absolute path that is the same for every spelling of `path`, which must exist.
+    fn canonical(&self, path: &Path) -> io::Result<PathBuf>;
+    /// What tells this file from every other, even one made later under the same name.
+    fn identity(&self, path: &Path) -> io::Result<(u64, u64)>;
+    /// Whether other processes may see these files, so that kernel locks are needed.
+    fn is_shared(&self) -> bool;
+}
+
+/// An open file with positioned reads and writes.
+pub trait StorageFile: Send + Sync + Debug {
+    /// Reads at `offset` until `buffer` is full or the file ends; says how many bytes were read.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// The file's length in bytes.
+    fn size(&self) -> io::Result<u64>;
+    /// Cuts the file, or fills it with zeros, to `size` bytes.
+    fn set_size(&self, size: u64) -> io::Result<()>;
+    /// Makes the bytes and the length survive a dead machine.
+    fn sync(&self) -> io::Result<()>;
+}

@@ -1,0 +1,1 @@
+//! A disk whose syncs wait until a test lets them through.

@@ -1,0 +1,106 @@
+//! A real queue object that takes the operations of the oracle.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use persist_queue::file::{Fate, FileStore, Patience, Taken};
+use persist_queue::storage::Storage;
+use persist_queue::wait::Thread;
+use persist_queue::{Error, Options, Result, Wait};
+
+use super::item::{identify, payloads};
+use super::oracle::{Op, Outcome, Setup};
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) store: FileStore,
+    autosave: bool,
+    /// Everything that was taken and not given back, by thread and item.
+    taken: Vec<(u64, u64, Taken)>,
+}
+
+pub(crate) fn options(storage: Arc<dyn Storage>, setup: Setup) -> Options {
+    Options::new()
+        .storage(storage)
+        .autosave(setup.autosave)
+        .maxsize(setup.maxsize)
+        .chunk_records(setup.chunk_records)
+        .durability(setup.durability)
+}
+
+impl Subject {
+    pub(crate) fn open(storage: Arc<dyn Storage>, path: &Path, setup: Setup) -> Result<Self> {
+        let store = FileStore::open(path, "bytes", options(storage, setup), Patience::Wait)?;
+        Ok(Self { store, autosave: setup.autosave, taken: Vec::new() })
+    }
+
+    /// `new` are the items of a put; `back` is the item that is given back.
+    pub(crate) fn perform(&mut self, op: Op, new: &[u64], back: Option<u64>) -> Result<Outcome> {
+        let result = match op {
+            Op::Open(_) => Ok(Outcome::Nothing),
+            Op::Put(_) => self.put(new).map(|()| Outcome::Nothing),
+            Op::Take(thread) => self.take(thread).map(Outcome::Item),
+            Op::Done(thread) => self.done(thread).map(|()| Outcome::Nothing),
+            Op::GiveBack(thread) => self.give_back(thread, back).map(|()| Outcome::Nothing),
+            Op::Peek => self.peek().map(Outcome::Item),
+            Op::Purge => self.store.purge(&mut Thread).map(Outcome::Purged),
+        };
+        match result {
+            Err(Error::Full { .. }) => Ok(Outcome::Full),
+            Err(Error::NothingUnfinished { .. }) => Ok(Outcome::NothingUnfinished),
+            result => result,
+        }
+    }
+
+    pub(crate) fn put(&self, ids: &[u64]) -> Result<()> {
+        self.store.put(&mut Thread, &payloads(ids), Wait::No)
+    }
+
+    /// Takes as a typed queue does: with autosave it is settled at once.
+    pub(crate) fn take(&mut self, thread: u64) -> Result<Option<u64>> {
+        let mut payload = Vec::new();
+        let taken = self.store.take(&mut Thread, thread, Wait::No, &mut payload)?;
+        let Some(taken) = taken else { return Ok(None) };
+        let id = identify(&payload);
+        self.store.settle(&mut Thread, &[taken], Fate::Delivered)?;
+        if !self.autosave {
+            self.taken.push((thread, id, taken));
+        }
+        Ok(Some(id))
+    }
+
+    pub(crate) fn done(&self, thread: u64) -> Result<()> {
+        self.store.task_done(&mut Thread, thread)
+    }
+
+    fn give_back(&mut self, thread: u64, id: Option<u64>) -> Result<()> {
+        let matches = |taken: &(u64, u64, Taken)| taken.0 == thread && Some(taken.1) == id;
+        match self.taken.iter().rposition(matches) {
+            Some(index) => {
+                let (_, _, taken) = self.taken.remove(index);
+                self.store.settle(&mut Thread, &[taken], Fate::GivenBack)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Gives back what others may have taken over or finished since: nobody may notice.
+    pub(crate) fn give_back_stale(&mut self, is_held: impl Fn(u64, u64) -> bool) -> Result<()> {
+        let (held, stale) = self.taken.drain(..).partition(|(thread, id, _)| is_held(*thread, *id));
+        self.taken = held;
+        let stale: Vec<(u64, u64, Taken)> = stale;
+        let stale: Vec<Taken> = stale.into_iter().map(|(_, _, taken)| taken).collect();
+        self.store.settle(&mut Thread, &stale, Fate::GivenBack)
+    }
+
+    pub(crate) fn peek(&self) -> Result<Option<u64>> {
+        let mut payload = Vec::new();
+        let sequence = self.store.peek(&mut Thread, &mut payload)?;
+        Ok(sequence.map(|_| identify(&payload)))
+    }
+
+    pub(crate) fn size(&self) -> Result<u64> {
+        self.store.size(&mut Thread)
+    }
+}

@@ -1,0 +1,85 @@
+"""What can go wrong. `Empty` and `Full` are also the ones of the standard library's `queue`.
+
+Whatever the operating system refuses (a full disk, a read-only one, no rights) comes as the
+`OSError` that it is, with the path; a wrong argument comes as a `ValueError` or `TypeError`.
+"""
+
+from __future__ import annotations
+
+import queue
+
+__all__ = [
+    "ClosedError",
+    "ConsumedElsewhereError",
+    "CorruptedError",
+    "Empty",
+    "Full",
+    "LockedError",
+    "PersistQueueError",
+    "SerializerMismatchError",
+    "UnrecognisedError",
+]
+
+
+class PersistQueueError(Exception):
+    """Everything that this package raises of its own."""
+
+
+class Empty(queue.Empty, PersistQueueError):
+    """Nothing waits in the queue, or nothing came in the time that was given."""
+
+
+class Full(queue.Full, PersistQueueError):
+    """The queue holds `maxsize` items, or held them for as long as the time that was given."""
+
+
+class ClosedError(PersistQueueError):
+    """The queue was closed, here or while this call waited."""
+
+
+class LockedError(PersistQueueError):
+    """Another process holds the queue's lock and does not answer."""
+
+
+class SerializerMismatchError(PersistQueueError):
+    """The queue was written with another serializer. No item was touched."""
+
+
+class UnrecognisedError(PersistQueueError):
+    """The folder holds something that this version does not understand. Nothing was changed."""
+
+
+class ConsumedElsewhereError(PersistQueueError):
+    """Another process takes from this queue without autosave, and only one at a time can."""
+
+    def __init__(self, *args: object, path: str = "", pid: int | None = None) -> None:
+        super().__init__(*args)
+        self.path = path
+        """The queue's folder."""
+        self.pid = pid
+        """The process that consumes it, where that is known."""
+
+
+class CorruptedError(PersistQueueError):
+    """Stored bytes are damaged. Told once: the next `get` goes on with the next whole record."""
+
+    def __init__(
+        self,
+        *args: object,
+        path: str = "",
+        offset: int = 0,
+        bytes: int = 0,
+        records: int = 0,
+        kept: str | None = None,
+    ) -> None:
+        super().__init__(*args)
+        self.path = path
+        """The damaged file."""
+        self.offset = offset
+        """Where the damage starts, in bytes from the start of the file."""
+        self.bytes = bytes
+        """How many bytes were skipped."""
+        self.records = records
+        """How many items were lost in them."""
+        self.kept = kept
+        """The file that the damaged bytes were put aside in."""
