@@ -22,7 +22,7 @@ class Queue(_native.FileQueue):
     """A queue in the folder `path`, which is made when it is missing.
 
     - `maxsize`: how many items it holds at most; no limit where it is not above 0.
-    - `chunksize`: how many items go into one file.
+    - `chunksize`: how many items go into one file; 100 where it is not above 0.
     - `tempdir`: not needed any more. Still checked: it has to be on the same file system.
     - `serializer`: an object with `dump(value, fp)` and `load(fp)`.
     - `autosave`: whether an item is gone with the `get` that returned it. Otherwise it is gone with
@@ -45,8 +45,6 @@ class Queue(_native.FileQueue):
         *,
         durability: Durability = "process",
     ) -> None:
-        if chunksize < 1:
-            raise ValueError(f"chunksize is {chunksize}, and a file holds at least 1 item")
         if tempdir is not None:
             _check_tempdir(path, tempdir)
         self.tempdir = tempdir

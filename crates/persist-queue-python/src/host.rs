@@ -34,7 +34,10 @@ impl Host for Caller<'_, '_> {
         }
     }
 
-    fn offload<R: Send>(&mut self, work: impl FnOnce() -> R + Send) -> Result<R, Raised> {
+    fn offload<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Raised> {
         if green::is_patched(self.py)? {
             return Ok(green::offload(self.py, work)?);
         }

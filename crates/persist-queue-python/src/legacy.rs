@@ -41,7 +41,8 @@ impl ThroughSerializer {
         let info = self.load(py, bytes)?.0.cast_into::<PyDict>()?;
         let number = |name: &str| info.as_any().get_item(name)?.extract::<u64>();
         let place = |name: &str| {
-            let (file, count, offset) = info.as_any().get_item(name)?.extract()?;
+            // A list or a tuple, as the serializer likes.
+            let [file, count, offset]: [u64; 3] = info.as_any().get_item(name)?.extract()?;
             PyResult::Ok(Place { file, count, offset })
         };
         Ok(Info {

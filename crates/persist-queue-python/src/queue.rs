@@ -37,7 +37,7 @@ struct Open {
 struct Given {
     path: String,
     maxsize: i64,
-    chunksize: u64,
+    chunksize: i64,
     autosave: bool,
     serializer: Py<PyAny>,
     durability: Py<PyAny>,
@@ -56,6 +56,9 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// How many items go into one file where the caller gives no sensible number; 1.1.0 then never
+/// deleted anything.
+const CHUNK: u64 = 100;
 /// A buffer that is larger than this is not kept.
 const KEPT_BUFFER: usize = 1 << 20;
 
@@ -116,7 +119,7 @@ impl FileQueue {
         py: Python<'_>,
         path: String,
         maxsize: i64,
-        chunksize: u64,
+        chunksize: i64,
         autosave: bool,
         serializer: Bound<'_, PyAny>,
         serializer_name: &str,
@@ -125,7 +128,7 @@ impl FileQueue {
         let codec = Arc::new(Serializer::new(&serializer, serializer_name)?);
         let mut options = Options::new()
             .maxsize(u64::try_from(maxsize).unwrap_or(0))
-            .chunk_records(chunksize)
+            .chunk_records(u64::try_from(chunksize).ok().filter(|size| *size > 0).unwrap_or(CHUNK))
             .autosave(autosave)
             .durability(level(&durability)?);
         if codec.is_custom() {
@@ -285,7 +288,7 @@ impl FileQueue {
     }
 
     #[getter]
-    fn chunksize(&self) -> PyResult<u64> {
+    fn chunksize(&self) -> PyResult<i64> {
         Ok(self.open()?.given.chunksize)
     }
 

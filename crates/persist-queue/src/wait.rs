@@ -89,8 +89,12 @@ pub trait Host {
         seen: u32,
         limit: Option<Duration>,
     ) -> Result<(), Self::Error>;
-    /// Does work that blocks in the kernel, in a way that lets others of this host go on.
-    fn offload<R: Send>(&mut self, work: impl FnOnce() -> R + Send) -> Result<R, Self::Error>;
+    /// Does work that blocks in the kernel, in a way that lets others of this host go on. The work
+    /// may not borrow: green threads move their stacks away while they wait.
+    fn offload<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Self::Error>;
 }
 
 /// A plain thread.
@@ -110,7 +114,10 @@ impl Host for Thread {
         Ok(())
     }
 
-    fn offload<R: Send>(&mut self, work: impl FnOnce() -> R + Send) -> Result<R, Self::Error> {
+    fn offload<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Self::Error> {
         Ok(work())
     }
 }

@@ -140,9 +140,8 @@ pub(super) fn create(
 fn clear_name(storage: &dyn Storage, dir: &Path, number: u64, header: &Header) -> Result<()> {
     let path = dir.join(segment::name(number));
     let Some(found) = segment::open(storage, dir, number, Access::Read)? else { return Ok(()) };
-    let size = found.file.size().context("inspect", &path)?;
-    let ours = found.header.is_some_and(|found| found.salt == header.salt);
-    if ours || size < segment::HEADER {
+    let begun = found.is_begun()?;
+    if begun || found.header.is_some_and(|found| found.salt == header.salt) {
         return storage.remove(&path).context("remove", &path);
     }
     for attempt in 0.. {

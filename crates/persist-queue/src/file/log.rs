@@ -334,8 +334,15 @@ impl State {
         let written = self.file.write(&control);
         match written {
             Ok(()) => self.control = control,
-            // The slot may hold anything now; the next write must not go to the other one.
-            Err(_) => self.control.codec = control.codec,
+            // The slot may hold anything now, even all of what was refused; the next write must not
+            // go to the other one.
+            Err(_) => {
+                self.control.codec = control.codec;
+                let same = Control { generation: control.generation, ..self.control.clone() };
+                if self.file.write(&same).is_ok() {
+                    self.control = same;
+                }
+            }
         }
         self.unsaved &= written.is_err();
         written

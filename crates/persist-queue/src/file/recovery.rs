@@ -100,8 +100,7 @@ fn fresh(codec: &str, chunk_records: u64) -> Control {
 fn refuse_foreign(storage: &dyn Storage, dir: &Path) -> Result<()> {
     for number in segment::numbers(storage, dir)? {
         let Some(found) = segment::open(storage, dir, number, Access::Read)? else { continue };
-        // A shorter file is a segment that was being made when its process died.
-        if found.file.size().context("inspect", &found.path)? >= segment::HEADER {
+        if !found.is_begun()? {
             let reason = "it is not a segment of this format, and there is neither a whole \
                           'control' file nor the 'info' file of a persist-queue 1.x folder; put \
                           the missing file back, or move this one away"

@@ -106,6 +106,16 @@ pub(super) struct Segment {
     pub(super) header: Option<Header>,
 }
 
+impl Segment {
+    /// Whether this is the beginning of a segment whose process died while it was made.
+    pub(super) fn is_begun(&self) -> Result<bool> {
+        let mut bytes = [0; HEADER as usize];
+        let read = self.file.read_at(&mut bytes, 0).context("read", &self.path)?;
+        let compared = read.min(MAGIC.len());
+        Ok(read < bytes.len() && bytes[..compared] == MAGIC[..compared])
+    }
+}
+
 /// Opens a segment; nothing where there is no such file.
 pub(super) fn open(
     storage: &dyn Storage,

@@ -135,7 +135,7 @@ impl FileStore {
     {
         let Some(ticket) = ticket else { return Ok(()) };
         let attachment = Guard::into_inner(self.attachment.load());
-        host.offload(|| attachment.log.commit(ticket))?.map_err(Into::into)
+        host.offload(move || attachment.log.commit(ticket))?.map_err(Into::into)
     }
 
     /// Puts payloads in one piece, all of them or none.
@@ -212,7 +212,9 @@ impl FileStore {
         let ticket = match log.settle(handle, taken, fate, handle.patience)? {
             Attempt::Done(ticket) => ticket,
             Attempt::NotYet | Attempt::Busy => {
-                let settle = || log.settle(handle, taken, fate, Patience::Wait);
+                let (attachment, taken) = (Arc::clone(&attachment), taken.to_vec());
+                let settle =
+                    move || attachment.log.settle(&attachment.handle, &taken, fate, Patience::Wait);
                 match host.offload(settle)?? {
                     Attempt::Done(ticket) => ticket,
                     Attempt::NotYet | Attempt::Busy => None,
@@ -321,7 +323,7 @@ impl FileStore {
         H::Error: From<Error>,
     {
         let attachment = Guard::into_inner(self.attached()?);
-        host.offload(|| attachment.log.flush_all())?.map_err(Into::into)
+        host.offload(move || attachment.log.flush_all())?.map_err(Into::into)
     }
 
     /// Whether [`FileStore::close`] was called.

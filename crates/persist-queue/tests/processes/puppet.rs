@@ -3,13 +3,14 @@
 //! The parent writes one command a line; the child answers each with a line that starts with `@` and
 //! the microseconds that it took. The child dies when its parent does.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use persist_queue::{Durability, Error, FileQueue, Options};
@@ -252,6 +253,27 @@ pub(crate) struct Stage {
     current: AtomicU64,
     /// The number of the last command that is to end.
     halted: Arc<AtomicU64>,
+    workers: RefCell<HashMap<String, Worker>>,
+}
+
+/// A thread of the child that obeys, too.
+struct Worker {
+    tasks: Sender<Box<dyn FnOnce() -> String + Send>>,
+    answers: Receiver<String>,
+}
+
+impl Worker {
+    fn new() -> Self {
+        let (tasks, todo) = mpsc::channel::<Box<dyn FnOnce() -> String + Send>>();
+        let (done, answers) = mpsc::channel();
+        std::thread::spawn(move || todo.iter().try_for_each(|task| done.send(task())));
+        Self { tasks, answers }
+    }
+
+    fn run(&self, task: impl FnOnce() -> String + Send + 'static) -> String {
+        self.tasks.send(Box::new(task)).unwrap();
+        self.answers.recv().unwrap()
+    }
 }
 
 /// The child's end; returns at once in a process that is no child.
@@ -295,16 +317,16 @@ impl Stage {
             }
             std::process::exit(0);
         });
-        Self { commands, current: AtomicU64::new(0), halted }
+        Self { commands, current: AtomicU64::new(0), halted, workers: RefCell::default() }
     }
 
-    fn obey(&self, queues: &mut HashMap<String, Queue>, command: &str) -> String {
+    fn obey(&self, queues: &mut HashMap<String, Arc<Queue>>, command: &str) -> String {
         let words: Vec<&str> = command.split_whitespace().collect();
         match words[0] {
             "open" => {
                 let opened = Spec::parse(&words[2..]).open(Path::new(words[6]));
                 answer(opened, |queue| {
-                    queues.insert(words[1].to_owned(), queue);
+                    queues.insert(words[1].to_owned(), Arc::new(queue));
                     "ok".to_owned()
                 })
             }
@@ -312,9 +334,22 @@ impl Stage {
                 queues.remove(words[1]);
                 "ok".to_owned()
             }
+            "blind" => {
+                use_up_inotify();
+                "ok".to_owned()
+            }
             "sleep" => {
                 std::thread::sleep(millis(words[1]));
                 "ok".to_owned()
+            }
+            "in" => {
+                let mut workers = self.workers.borrow_mut();
+                let worker = workers.entry(words[1].to_owned()).or_insert_with(Worker::new);
+                let (queue, rest) = (Arc::clone(&queues[words[3]]), command.to_owned());
+                worker.run(move || {
+                    let words: Vec<&str> = rest.split_whitespace().collect();
+                    operate(&queue, words[2], &words[4..])
+                })
             }
             "produce" | "consume" => self.play(&words, kill::play),
             name if queues.contains_key(*words.get(1).unwrap_or(&"")) => {
@@ -328,8 +363,17 @@ impl Stage {
     fn play(&self, words: &[&str], role: Role) -> String {
         let opened = Spec::parse(&words[1..]).open(Path::new(words[5]));
         let current = self.current.load(Ordering::Relaxed);
-        let goes_on = || self.halted.load(Ordering::Relaxed) < current;
+        let halted = &*self.halted;
+        let goes_on = || halted.load(Ordering::Relaxed) < current;
         answer(opened, |queue| role(&goes_on, &queue, words[0], &words[6..]))
+    }
+}
+
+/// Leaves no inotify instance for this process to have, as long as it lives.
+fn use_up_inotify() {
+    use rustix::fs::inotify;
+    while let Ok(instance) = inotify::init(inotify::CreateFlags::CLOEXEC) {
+        std::mem::forget(instance);
     }
 }
 

@@ -20,6 +20,8 @@ pub(crate) struct Run {
     pub(crate) path: &'static Path,
     pub(crate) subject: Option<Subject>,
     pub(crate) oracle: Oracle,
+    /// What the test is at, for its messages.
+    pub(crate) case: String,
 }
 
 /// What became of one operation.
@@ -42,6 +44,7 @@ impl Run {
             path: Path::new(path),
             subject: None,
             oracle: Oracle::default(),
+            case: String::new(),
         }
     }
 
@@ -57,7 +60,7 @@ impl Run {
         let promise = Promise::between(&self.oracle.stored(), &after.stored());
         match self.perform(op, &new) {
             Ok(outcome) => {
-                assert_eq!(outcome, expected, "{op:?}");
+                assert_eq!(outcome, expected, "{}: {op:?}", self.case);
                 self.oracle = after;
                 Step { promise: Promise::exactly(&self.oracle.stored()), error: None }
             }
@@ -81,7 +84,7 @@ impl Run {
     /// Does what must work.
     pub(crate) fn must(&mut self, op: Op) {
         let step = self.step(op);
-        assert!(step.error.is_none(), "{op:?}: {:?}", step.error);
+        assert!(step.error.is_none(), "{}: {op:?}: {:?}", self.case, step.error);
         self.compare();
     }
 
@@ -92,11 +95,12 @@ impl Run {
     /// Whether the queue in memory is what the oracle says.
     pub(crate) fn compare(&self) {
         let Some(subject) = &self.subject else { return };
-        assert_eq!(subject.size().unwrap(), self.oracle.size(OBJECT), "size");
+        let case = &self.case;
+        assert_eq!(subject.size().unwrap(), self.oracle.size(OBJECT), "{case}: size");
         let unfinished = subject.store.unfinished().unwrap();
-        assert_eq!(unfinished, self.oracle.unfinished(OBJECT), "unfinished");
+        assert_eq!(unfinished, self.oracle.unfinished(OBJECT), "{case}: unfinished");
         let next = self.oracle.clone().apply(OBJECT, Op::Peek, &[]);
-        assert_eq!(super::oracle::Outcome::Item(subject.peek().unwrap()), next, "peek");
+        assert_eq!(super::oracle::Outcome::Item(subject.peek().unwrap()), next, "{case}: peek");
     }
 
     /// The process dies, and does nothing more to the disk.

@@ -30,7 +30,8 @@ fn pass(
     let head = cursor.byte()?;
     match (head >> 5, argument(head & 31, cursor)?) {
         (0 | 1 | 7, Some(_)) => {}
-        (2 | 3, Some(length)) => drop(cursor.take(length)?),
+        (2, Some(length)) => drop(cursor.take(length)?),
+        (3, Some(length)) => cursor.text(length)?,
         (4, Some(length)) => open.push(Some(length)),
         (5, Some(length)) => open.push(Some(length.saturating_mul(2))),
         (6, Some(_)) => open.push(Some(1)),

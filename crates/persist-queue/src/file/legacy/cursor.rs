@@ -26,6 +26,14 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
+    /// Goes behind text of `count` bytes.
+    pub(super) fn text(&mut self, count: u64) -> Result<(), String> {
+        let start = self.at;
+        std::str::from_utf8(self.take(count)?)
+            .map(drop)
+            .map_err(|error| format!("the text at byte {start} is not UTF-8: {error}"))
+    }
+
     pub(super) fn byte(&mut self) -> Result<u8, String> {
         let byte = *self.bytes.get(self.at).ok_or_else(|| self.short())?;
         self.at += 1;

@@ -46,6 +46,12 @@ pub trait LegacyFormat: Debug + Send + Sync {
     /// ours keeps.
     fn item(&self, bytes: &[u8]) -> std::result::Result<Item, String>;
 
+    /// Where items may start behind bytes that are none, as far as this format can tell. Guesses
+    /// may be wrong.
+    fn starts(&self, _bytes: &[u8]) -> Vec<usize> {
+        Vec::new()
+    }
+
     /// Whether a payload that [`item`](Self::item) found is one whole value. One that is not is
     /// damage, but the item behind it may be whole again.
     fn check(&self, _payload: &[u8]) -> std::result::Result<(), String> {

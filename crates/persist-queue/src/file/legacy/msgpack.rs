@@ -24,10 +24,13 @@ fn pass(cursor: &mut Cursor<'_>) -> Result<u64, String> {
         // A small map, array, string.
         0x80..=0x8f => (0, 2 * (low & 0x0f)),
         0x90..=0x9f => (0, low & 0x0f),
-        0xa0..=0xbf => (low & 0x1f, 0),
+        0xa0..=0xbf => return cursor.text(low & 0x1f).map(|()| 0),
         // Binaries and strings; extensions have a byte for their type.
         0xc4..=0xc6 => (cursor.big_endian(1 << (head - 0xc4))?, 0),
-        0xd9..=0xdb => (cursor.big_endian(1 << (head - 0xd9))?, 0),
+        0xd9..=0xdb => {
+            let length = cursor.big_endian(1 << (head - 0xd9))?;
+            return cursor.text(length).map(|()| 0);
+        }
         0xc7..=0xc9 => (1 + cursor.big_endian(1 << (head - 0xc7))?, 0),
         0xd4..=0xd8 => (1 + (1 << (head - 0xd4)), 0),
         // Floats, unsigned and signed integers.

@@ -18,6 +18,9 @@ const LONGEST_INFO: usize = 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Pickle;
 
+/// How many places are tried behind damage: each costs a walk over the rest of the chunk.
+const MOST_STARTS: usize = 100;
+
 impl LegacyFormat for Pickle {
     fn info(&self, bytes: &[u8]) -> Result<Info, String> {
         if bytes.len() > LONGEST_INFO {
@@ -30,6 +33,12 @@ impl LegacyFormat for Pickle {
     fn item(&self, bytes: &[u8]) -> Result<Item, String> {
         let (End::Whole(length) | End::Abandoned(length)) = end(bytes)?;
         Ok(Item { length, payload: 0..length })
+    }
+
+    fn starts(&self, bytes: &[u8]) -> Vec<usize> {
+        let starts = |pair: &[u8]| matches!(pair, [PROTO, 2..=5]);
+        let pairs = bytes.windows(2).enumerate().skip(1).filter(|(_, pair)| starts(pair));
+        pairs.map(|(at, _)| at).take(MOST_STARTS).collect()
     }
 
     fn check(&self, payload: &[u8]) -> Result<(), String> {

@@ -19,7 +19,7 @@ pub(super) fn cut(bytes: &[u8], format: &dyn LegacyFormat) -> Vec<Piece> {
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let item = first(rest, format);
-        let length = item.as_ref().map_or(rest.len(), |item| item.length);
+        let length = item.as_ref().map_or_else(|| broken(rest, format), |item| item.length);
         match item.filter(|item| is_whole(rest, item, format)) {
             Some(Item { payload, .. }) => {
                 pieces.push(Piece::Whole(at + payload.start..at + payload.end));
@@ -29,6 +29,19 @@ pub(super) fn cut(bytes: &[u8], format: &dyn LegacyFormat) -> Vec<Piece> {
         at += length;
     }
     pieces
+}
+
+/// How many bytes are no item: up to the first place from which on all is items to the end. Less is
+/// not enough, since an item can contain bytes that look like one.
+fn broken(rest: &[u8], format: &dyn LegacyFormat) -> usize {
+    let is_start = |start: &usize| {
+        let mut at = *start;
+        while let Some(item) = rest.get(at..).and_then(|rest| first(rest, format)) {
+            at += item.length;
+        }
+        at == rest.len()
+    };
+    format.starts(rest).into_iter().find(is_start).unwrap_or(rest.len())
 }
 
 /// The first item of `rest`, if there is one that lies in it.
