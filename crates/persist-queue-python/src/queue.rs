@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use persist_queue::file::{Fate, FileStore, Patience, Taken};
+use persist_queue::file::{Fate, FileStore, Patience};
 use persist_queue::{Durability, Options, Wait};
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -78,7 +78,7 @@ impl FileQueue {
         payload.clear();
         let thread = this_thread(py)?;
         let taken = open.store.take(&mut self.caller(py), thread, wait, &mut payload)?;
-        let item = taken.map(|taken| self.deliver(py, open, taken, &payload)).transpose();
+        let item = taken.map(|taken| self.deliver(py, open, (thread, taken), &payload)).transpose();
         if payload.capacity() <= KEPT_BUFFER {
             BUFFER.with(|buffer| buffer.replace(payload));
         }
@@ -89,7 +89,7 @@ impl FileQueue {
         &self,
         py: Python<'py>,
         open: &Open,
-        taken: Taken,
+        (thread, taken): (u64, u64),
         payload: &[u8],
     ) -> PyResult<Bound<'py, PyAny>> {
         let item = open.serializer.load(py, payload);
@@ -99,7 +99,7 @@ impl FileQueue {
             // Ctrl-C in the middle says nothing about the item.
             Err(_) => Fate::GivenBack,
         };
-        open.store.settle(&mut self.caller(py), &[taken], fate)?;
+        open.store.settle(&mut self.caller(py), thread, &[taken], fate)?;
         self.green.notify(py)?;
         item
     }

@@ -138,6 +138,16 @@ pub enum Error {
     },
 }
 
+/// A result for the paths that every record takes: an [`enum@Error`] is large, and a result of its
+/// size costs more to hand from call to call than all else that a call does.
+pub(crate) type Slim<T> = std::result::Result<T, Box<Error>>;
+
+impl From<Box<Error>> for Error {
+    fn from(error: Box<Error>) -> Self {
+        *error
+    }
+}
+
 /// Adds to an I/O error what was tried, and on which file.
 pub(crate) trait Context<T> {
     fn context(self, action: &'static str, path: &Path) -> Result<T>;

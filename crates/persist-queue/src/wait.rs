@@ -102,7 +102,8 @@ pub trait Host {
 pub struct Thread;
 
 impl Host for Thread {
-    type Error = crate::Error;
+    // Boxed, since a result is handed through several calls for each item.
+    type Error = Box<crate::Error>;
 
     fn sleep(
         &mut self,
@@ -145,6 +146,7 @@ pub enum Outcome<T> {
 }
 
 /// Tries until it is done or the time is over.
+#[inline]
 pub fn wait_for<T, H: Host>(
     host: &mut H,
     signal: &Signal,

@@ -187,6 +187,22 @@ impl Log {
         self.commit(ticket)
     }
 
+    /// Makes everything durable, whether anybody asked for it when it was done or not.
+    pub(super) fn flush_everything(&self) -> Result<()> {
+        let numbers = {
+            let state = self.lock();
+            state.tail().segment..=state.head.at.segment
+        };
+        for number in numbers {
+            let opened = segment::open(&*self.storage, &self.dir, number, Access::Read)?;
+            if let Some(segment) = opened {
+                segment.file.sync().context("flush", &segment.path)?;
+            }
+        }
+        self.sync_folder()?;
+        self.flush_all()
+    }
+
     /// As [`Log::flush_all`], for the sake of those who did not wait.
     pub(super) fn flush_in_background(&self) {
         let (from, to) = (self.progress().done, self.lock().dirty.operations);

@@ -71,7 +71,12 @@ impl Handle {
     /// Gives back what this object has in flight.
     pub(super) fn leave(&self, log: &Log) {
         let mut state = log.lock();
-        state.window.give_back_all(|handle| handle == self.id);
+        if state.window.held_by_others(self.id) == 0 && state.pins == 0 {
+            // Nothing else is in flight: reading starts again at the tail.
+            state.start_again();
+        } else {
+            state.window.give_back_all(|handle| handle == self.id);
+        }
         if self.consumes.swap(false, Ordering::Relaxed) {
             state.consumers -= 1;
             if state.consumers == 0 && state.consumer_held {
@@ -88,10 +93,13 @@ impl Handle {
 
 impl Log {
     /// Makes the folder itself, and what is in it, survive a dead machine.
-    fn sync_folder(&self) -> Result<()> {
-        self.storage.sync_dir(&self.dir).context("flush", &self.dir)?;
-        if let Some(parent) = self.dir.parent() {
-            self.storage.sync_dir(parent).context("flush", parent)?;
+    pub(super) fn sync_folder(&self) -> Result<()> {
+        for (above, folder) in self.dir.ancestors().enumerate() {
+            let synced = self.storage.sync_dir(folder).context("flush", folder);
+            // Further up there are folders that cannot be opened or flushed, and are not new.
+            if above < 2 {
+                synced?;
+            }
         }
         let (file, segment) = {
             let state = self.lock();

@@ -29,6 +29,8 @@ pub(super) struct Head {
     pub(super) last_offset: u64,
     /// Nothing may be written behind what failed.
     sealed: bool,
+    /// What failed is still there, and could not be cut off.
+    uncut: bool,
     recent: Vec<u8>,
     recent_start: u64,
 }
@@ -37,7 +39,15 @@ impl Head {
     pub(super) fn new(segment: Segment, at: Position, last_offset: u64) -> Self {
         // Without a header nobody could tell where its records end.
         let sealed = segment.header.is_none();
-        Self { segment, at, last_offset, sealed, recent: Vec::new(), recent_start: at.offset }
+        Self {
+            segment,
+            at,
+            last_offset,
+            sealed,
+            uncut: false,
+            recent: Vec::new(),
+            recent_start: at.offset,
+        }
     }
 
     pub(super) fn is_full(&self, limits: Limits) -> bool {
@@ -85,6 +95,9 @@ impl Head {
         self.last_offset = last_offset;
         self.forget_recent();
         self.cut();
+        // The disk may have them though it said that it has not. That they are cut off must survive
+        // a dead machine if it can.
+        let _ = self.segment.file.sync();
         self.sealed = true;
     }
 
@@ -97,7 +110,15 @@ impl Head {
     fn cut(&mut self) {
         // What cannot be cut stays in a segment that nobody writes any more. The header of the
         // next one says where the valid records end.
-        self.sealed |= self.segment.file.set_size(self.at.offset).is_err();
+        self.uncut = self.segment.file.set_size(self.at.offset).is_err();
+        self.sealed |= self.uncut;
+    }
+
+    /// Tries again to remove it, before somebody looks who does not know that it failed.
+    pub(super) fn cut_again(&mut self) {
+        if self.uncut {
+            self.cut();
+        }
     }
 
     /// Makes the segment behind this one; it becomes the head with [`Head::new`].

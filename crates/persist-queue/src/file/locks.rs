@@ -2,16 +2,23 @@
 //!
 //! * `lock`: who has it may read and write the log. A process keeps it between calls until another
 //!   one asks.
-//! * `lock.turn`: who has it is the next to have `lock`, so that nobody is overtaken for ever. Also
-//!   written to wake processes that wait.
+//! * `lock.turn`: who has it is the next to have `lock`, so that nobody is overtaken for ever. Every
+//!   process watches it. Its first number is written to wake those who wait for a change of the queue,
+//!   its second one to ask whoever has `lock` for it; the latter must wake nobody else, or processes
+//!   that wait would ask each other for ever.
 //! * `lock.consumer`: held for as long as a process consumes without autosave; its first bytes are
 //!   that process's number, for the error that the next one gets.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Context;
 use crate::process::lock::KernelLock;
 use crate::{Error, Result};
+
+/// Where the numbers stand in `lock.turn`.
+const CHANGED: u64 = 0;
+const ASKED: u64 = 8;
 
 /// See the module.
 #[derive(Debug)]
@@ -21,6 +28,8 @@ pub(super) struct Locks {
     /// The same file again, to ask whether anybody has the turn without giving up one's own.
     turn_probe: KernelLock,
     consumer: KernelLock,
+    /// The last change that this process was told of.
+    told: AtomicU64,
     dir: PathBuf,
     pub(super) turn_path: PathBuf,
 }
@@ -36,6 +45,7 @@ impl Locks {
             turn: open("lock.turn")?,
             turn_probe: open("lock.turn")?,
             consumer: open("lock.consumer")?,
+            told: AtomicU64::new(0),
             dir: dir.to_owned(),
             turn_path: dir.join("lock.turn"),
         })
@@ -55,7 +65,7 @@ impl Locks {
             return Ok(true);
         }
         if first {
-            self.poke();
+            self.ask();
         }
         Ok(false)
     }
@@ -77,12 +87,27 @@ impl Locks {
         self.turn_probe.is_taken().unwrap_or(true)
     }
 
-    /// Wakes all processes that wait.
+    /// Wakes all processes that wait for a change.
     pub(super) fn poke(&self) {
+        self.write_turn(CHANGED);
+    }
+
+    /// Whether the queue was changed since the last time that this was asked.
+    pub(super) fn is_changed(&self) -> bool {
+        let Ok(last) = self.turn.read_number(CHANGED) else { return true };
+        self.told.swap(last, Ordering::Relaxed) != last
+    }
+
+    /// Asks for the lock.
+    fn ask(&self) {
+        self.write_turn(ASKED);
+    }
+
+    fn write_turn(&self, place: u64) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        // Any number will do that is not the last one. On a full disk the wake-up fails where the
-        // file never had its first byte; whoever waits then looks again by himself.
-        let _ = self.turn.write_number(now.map_or(1, |now| now.as_nanos() as u64));
+        // Any number will do that is not the last one. On a full disk this fails where the file
+        // never had its first bytes.
+        let _ = self.turn.write_number(now.map_or(1, |now| now.as_nanos() as u64), place);
     }
 
     /// Becomes the one process that consumes without autosave.
@@ -90,7 +115,7 @@ impl Locks {
         if !self.consumer.try_exclusive().context("lock", &self.dir)? {
             return Err(self.consumed_elsewhere());
         }
-        let _ = self.consumer.write_number(u64::from(std::process::id()));
+        let _ = self.consumer.write_number(u64::from(std::process::id()), 0);
         Ok(())
     }
 
@@ -107,7 +132,7 @@ impl Locks {
     }
 
     fn consumed_elsewhere(&self) -> Error {
-        let pid = self.consumer.read_number().ok();
+        let pid = self.consumer.read_number(0).ok();
         let pid = pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid != 0);
         Error::ConsumedElsewhere { path: self.dir.clone(), pid }
     }

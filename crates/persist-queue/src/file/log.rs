@@ -14,11 +14,11 @@ use super::control::{Control, ControlFile, Position};
 use super::head::Head;
 use super::locks::Locks;
 use super::options::Options;
-use super::reader::{self, Reader};
+use super::reader::{Found, LogView, Reader};
 use super::recovery;
 use super::segment::Header;
 use super::window::Window;
-use crate::error::Context;
+use crate::error::{Context, Slim};
 use crate::process::fork;
 use crate::process::keeper::{self, Keeper};
 use crate::storage::Storage;
@@ -209,8 +209,9 @@ impl Log {
     }
 
     /// Enters the log; nothing when somebody else is inside.
-    #[inline]
-    pub(super) fn enter(&self, patience: Patience) -> Result<Option<Inside<'_>>> {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "a guard that is handed on costs a stall")]
+    pub(super) fn enter(&self, patience: Patience) -> Slim<Option<Inside<'_>>> {
         let mut state = match patience {
             Patience::Wait => self.lock(),
             Patience::Leave => match self.try_lock() {
@@ -244,18 +245,7 @@ impl Log {
         if state.control.marks_until <= state.control.tail.sequence {
             return Ok(0);
         }
-        recovery::count_marks(&state.control, self.view(state))
-    }
-
-    /// What a reader may see.
-    pub(super) fn view<'a>(&'a self, state: &'a State) -> reader::Log<'a> {
-        reader::Log {
-            storage: &*self.storage,
-            dir: &self.dir,
-            salt: state.control.salt,
-            head: state.visible_head(),
-            recent: state.head.recent(),
-        }
+        recovery::count_marks(&state.control, &state.view(self))
     }
 }
 
@@ -290,6 +280,48 @@ impl State {
     /// Where reading ends: what must be on the disk first is not shown before it is.
     pub(super) fn visible_head(&self) -> Position {
         self.dirty.withheld.map_or(self.head.at, |withheld| withheld.at)
+    }
+
+    /// What a reader may see.
+    pub(super) fn view<'a>(&'a self, log: &'a Log) -> LogView<'a> {
+        LogView {
+            storage: &*log.storage,
+            dir: &log.dir,
+            salt: self.control.salt,
+            head: self.visible_head(),
+            recent: self.head.recent(),
+        }
+    }
+
+    /// Finds what stands at `at`, through the reader for new records or the one for old ones.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        log: &Log,
+        again: bool,
+        at: &mut Position,
+        into: &mut Vec<u8>,
+    ) -> Slim<Found> {
+        // As `view`, but leaves the readers free to be changed.
+        let head = self.visible_head();
+        let view = LogView {
+            storage: &*log.storage,
+            dir: &log.dir,
+            salt: self.control.salt,
+            head,
+            recent: self.head.recent(),
+        };
+        let reader = if again { &mut self.rereader } else { &mut self.reader };
+        reader.next(at, &view, into)
+    }
+
+    /// Has everything delivered again that is not final.
+    pub(super) fn start_again(&mut self) {
+        self.cursor = self.tail();
+        // Those have their marks on the disk, and what was read ahead may not show them.
+        self.marks_ahead += self.window.forget();
+        self.reader.forget();
+        self.head.forget_recent();
     }
 
     /// The first record that is not final.
@@ -403,6 +435,9 @@ impl Drop for Log {
             return;
         }
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if state.held {
+            state.head.cut_again();
+        }
         if state.held && state.unsaved {
             // The control file is a cache; the log says the same.
             let _ = state.save_control();

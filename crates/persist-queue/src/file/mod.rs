@@ -35,5 +35,5 @@ mod window;
 pub use options::Options;
 pub use queue::{FileQueue, Iter, Rejected};
 pub use store::{FileStore, Patience};
-pub use take::{Fate, Taken};
+pub use take::Fate;
 pub use view::FileView;

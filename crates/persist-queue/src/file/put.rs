@@ -7,6 +7,7 @@ use super::handle::Handle;
 use super::log::{Inside, Log};
 use super::record;
 use super::segment;
+use crate::error::Slim;
 use crate::wait::Attempt;
 use crate::{Durability, Error, Result};
 
@@ -16,12 +17,12 @@ impl Log {
         &self,
         handle: &Handle,
         payloads: &[P],
-    ) -> Result<Attempt<Option<Ticket>>> {
+    ) -> Slim<Attempt<Option<Ticket>>> {
         check_sizes(payloads)?;
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
         if handle.maxsize > 0 && inside.size(handle) + payloads.len() as u64 > handle.maxsize {
             return if payloads.len() as u64 > handle.maxsize {
-                Err(Error::Full { path: self.dir.clone(), limit: handle.maxsize })
+                Err(Error::Full { path: self.dir.clone(), limit: handle.maxsize }.into())
             } else {
                 Ok(Attempt::NotYet)
             };

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::options::Options;
 use super::store::{FileStore, Patience};
-use super::take::{Fate, Taken};
+use super::take::Fate;
 use crate::codec::{Codec, Default as DefaultCodec};
+use crate::error::Slim;
 use crate::wait::{Thread, Wait};
 use crate::{Error, Result};
 
@@ -52,6 +53,27 @@ thread_local! {
     };
 }
 
+thread_local! {
+    /// Where payloads are built and read into; given back between calls so that it grows once.
+    static BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+}
+
+/// A buffer that is larger than this is not kept.
+const KEPT_BUFFER: usize = 1 << 20;
+
+/// Lends the thread's buffer. A codec that uses a queue itself gets another one.
+#[inline]
+fn with_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    let result = work(&mut buffer);
+    if buffer.capacity() <= KEPT_BUFFER {
+        BUFFER.set(buffer);
+    }
+    result
+}
+
+#[inline]
 fn this_thread() -> u64 {
     THREAD.with(|thread| *thread)
 }
@@ -87,11 +109,12 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
         self.put_wait(item, Wait::For(time))
     }
 
+    #[inline]
     fn put_wait(&self, item: T, wait: Wait) -> Result<(), Rejected<T>> {
-        let mut payload = Vec::new();
-        let put = self
-            .encode(&item, &mut payload)
-            .and_then(|()| self.store.put(&mut Thread, &[&payload], wait));
+        let put = with_buffer(|payload| {
+            self.encode(&item, payload)?;
+            Ok(self.store.put(&mut Thread, &[&*payload], wait)?)
+        });
         put.map_err(|error| Rejected { item, error })
     }
 
@@ -109,7 +132,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
                 self.encode(item, &mut payload).map(|()| payload)
             })
             .collect::<Result<Vec<_>>>()
-            .and_then(|payloads| self.store.put(&mut Thread, &payloads, Wait::Forever));
+            .and_then(|payloads| Ok(self.store.put(&mut Thread, &payloads, Wait::Forever)?));
         put.map_err(|error| Rejected { item: items, error })
     }
 
@@ -131,7 +154,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// As [`FileQueue::get`].
     pub fn try_get(&self) -> Result<Option<T>> {
-        self.get_wait(Wait::No)
+        Ok(self.get_wait(Wait::No)?)
     }
 
     /// Takes the next item, and waits at most `time` for one.
@@ -139,13 +162,15 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// As [`FileQueue::get`].
     pub fn get_timeout(&self, time: Duration) -> Result<Option<T>> {
-        self.get_wait(Wait::For(time))
+        Ok(self.get_wait(Wait::For(time))?)
     }
 
-    fn get_wait(&self, wait: Wait) -> Result<Option<T>> {
-        let mut payload = Vec::new();
-        let taken = self.store.take(&mut Thread, this_thread(), wait, &mut payload)?;
-        taken.map(|taken| self.deliver(taken, &payload)).transpose()
+    #[inline]
+    fn get_wait(&self, wait: Wait) -> Slim<Option<T>> {
+        with_buffer(|payload| {
+            let taken = self.store.take(&mut Thread, this_thread(), wait, payload)?;
+            taken.map(|taken| self.deliver(taken, payload)).transpose()
+        })
     }
 
     /// Takes up to `most` items: waits as `wait` says for the first one, and takes what else is
@@ -160,7 +185,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
             match self.get_wait(wait) {
                 Ok(Some(item)) => items.push(item),
                 Ok(None) => break,
-                Err(error) if items.is_empty() => return Err(error),
+                Err(error) if items.is_empty() => return Err(*error),
                 Err(error) => {
                     tracing::error!(%error, "between two items");
                     break;
@@ -170,8 +195,9 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
         Ok(items)
     }
 
-    fn deliver(&self, taken: Taken, payload: &[u8]) -> Result<T> {
-        let mut guard = Unsettled { store: &self.store, taken: Some(taken) };
+    #[inline]
+    fn deliver(&self, sequence: u64, payload: &[u8]) -> Slim<T> {
+        let mut guard = Unsettled { store: &self.store, taken: Some(sequence) };
         match self.codec.decode(payload) {
             Ok(item) => {
                 guard.settle(Fate::Delivered)?;
@@ -180,7 +206,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
             Err(source) => {
                 guard.settle(Fate::Undecodable)?;
                 let path = self.store.dir().to_owned();
-                Err(Error::Decode { path, sequence: taken.sequence(), source })
+                Err(Error::Decode { path, sequence, source }.into())
             }
         }
     }
@@ -192,7 +218,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// [`Error::NothingUnfinished`] where it was called more often than there were items;
     /// [`Error::Io`].
     pub fn task_done(&self) -> Result<()> {
-        self.store.task_done(&mut Thread, this_thread())
+        Ok(self.store.task_done(&mut Thread, this_thread())?)
     }
 
     /// Waits until `task_done` was called for each item.
@@ -200,7 +226,8 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`].
     pub fn join(&self) -> Result<()> {
-        self.store.join(&mut Thread, Wait::Forever).map(drop)
+        self.store.join(&mut Thread, Wait::Forever)?;
+        Ok(())
     }
 
     /// A copy of the next item, which stays.
@@ -220,7 +247,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`].
     pub fn len(&self) -> Result<u64> {
-        self.store.size(&mut Thread)
+        Ok(self.store.size(&mut Thread)?)
     }
 
     /// Whether no item waits.
@@ -249,7 +276,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::ConsumedElsewhere`], [`Error::Io`].
     pub fn purge(&self) -> Result<u64> {
-        self.store.purge(&mut Thread)
+        Ok(self.store.purge(&mut Thread)?)
     }
 
     /// Makes all that was done survive a dead machine, at any durability.
@@ -257,7 +284,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::Io`] where the disk refuses.
     pub fn flush(&self) -> Result<()> {
-        self.store.flush(&mut Thread)
+        Ok(self.store.flush(&mut Thread)?)
     }
 
     /// Gives back what this object has in flight and wakes who waits through it. Dropping does the
@@ -300,12 +327,14 @@ impl<'a, T, C: Codec<T>> IntoIterator for &'a FileQueue<T, C> {
 /// Sets a record aside whose codec panicked.
 struct Unsettled<'a> {
     store: &'a FileStore,
-    taken: Option<Taken>,
+    taken: Option<u64>,
 }
 
 impl Unsettled<'_> {
-    fn settle(&mut self, fate: Fate) -> Result<()> {
-        self.taken.take().map_or(Ok(()), |taken| self.store.settle(&mut Thread, &[taken], fate))
+    #[inline]
+    fn settle(&mut self, fate: Fate) -> Slim<()> {
+        let Some(taken) = self.taken.take() else { return Ok(()) };
+        self.store.settle(&mut Thread, this_thread(), &[taken], fate)
     }
 }
 

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use super::control::Position;
 use super::record::{self, Parsed};
 use super::segment::{self, Segment};
-use crate::Result;
-use crate::error::Context;
+use crate::error::{Context, Slim};
 use crate::storage::{Access, Storage};
 
 /// How much is read ahead, in bytes.
 const READ_AHEAD: u64 = 128 * 1024;
 
-/// What a reader must know of the log.
+/// What a reader must know of a log.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Log<'a> {
+pub(super) struct LogView<'a> {
     pub(super) storage: &'a dyn Storage,
     pub(super) dir: &'a Path,
     pub(super) salt: u32,
@@ -24,15 +23,15 @@ pub(super) struct Log<'a> {
     pub(super) recent: (&'a [u8], u64),
 }
 
-/// What comes next in the log.
+/// What comes next in the log. Small: one is made for each record.
 #[derive(Debug)]
 pub(super) enum Found {
     /// A record; its payload was copied out.
-    Record { at: Position, after: Position, marked: bool },
+    Record { size: u64, marked: bool },
     /// The head.
     Head,
     /// Records that are gone, and where reading goes on.
-    Damaged { damage: Damage, resume: Position },
+    Damaged(Box<(Damage, Position)>),
 }
 
 /// Records that are gone.
@@ -66,13 +65,14 @@ impl Reader {
         self.open = None;
     }
 
-    /// Finds what stands at `at`, and copies a record's payload to the end of `into`.
+    /// Finds what stands at `at` or, where that is the end of a segment, behind it; `at` is moved
+    /// there. Copies a record's payload to the end of `into`.
     pub(super) fn next(
         &mut self,
-        mut at: Position,
-        log: Log<'_>,
+        at: &mut Position,
+        log: &LogView<'_>,
         into: &mut Vec<u8>,
-    ) -> Result<Found> {
+    ) -> Slim<Found> {
         loop {
             let in_head = at.segment == log.head.segment;
             if in_head && at.offset >= log.head.offset {
@@ -82,34 +82,35 @@ impl Reader {
                 // These bytes never left this process: no checksum needed.
                 let payload = record::trusted_payload(bytes);
                 into.extend_from_slice(payload);
-                let after = step(at, record::frame_size(payload.len()));
-                return Ok(Found::Record { at, after, marked: false });
+                return Ok(Found::Record {
+                    size: record::frame_size(payload.len()),
+                    marked: false,
+                });
             }
             let Some(open) = self.enter(at.segment, log)? else {
-                let (damage, resume) = missing_segment(at, log)?;
+                let (damage, resume) = missing_segment(*at, log)?;
                 if damage.records > 0 {
-                    return Ok(Found::Damaged { damage, resume });
+                    return Ok(Found::Damaged(Box::new((damage, resume))));
                 }
-                at = resume;
+                *at = resume;
                 continue;
             };
             let end = open.end(in_head, log)?;
             let until = open.until(in_head, log)?;
-            let parsed = open.parse(at.offset, end, log.salt)?;
-            if let Parsed::Record(found) = parsed {
-                let fits = until.is_none_or(|until| found.sequence < until);
-                if found.sequence == at.sequence && fits {
+            if let Parsed::Record(found) = open.parse(at.offset, end, log.salt)?
+                && until.is_none_or(|until| found.sequence < until)
+            {
+                if found.sequence == at.sequence {
                     into.extend_from_slice(found.payload);
-                    let after = step(at, found.size());
-                    return Ok(Found::Record { at, after, marked: found.marked });
+                    return Ok(Found::Record { size: found.size(), marked: found.marked });
                 }
-                if found.sequence > at.sequence && fits {
-                    let resume = Position { sequence: found.sequence, ..at };
-                    return Ok(open.damage(at, resume, Vec::new()));
+                if found.sequence > at.sequence {
+                    let resume = Position { sequence: found.sequence, ..*at };
+                    return Ok(open.damage(*at, resume, Vec::new()));
                 }
             }
-            match open.behind(at, end, until, log)? {
-                Behind::Segment(next) => at = next,
+            match open.behind(*at, end, until, log)? {
+                Behind::Segment(next) => *at = next,
                 Behind::Damage(found) => return Ok(found),
             }
         }
@@ -122,7 +123,7 @@ impl Reader {
         at: Position,
         size: u64,
         salt: u32,
-    ) -> Result<Option<(Position, Position)>> {
+    ) -> Slim<Option<(Position, Position)>> {
         let open = self.open.get_or_insert_with(|| Open::new(segment.clone(), Vec::new()));
         if let Parsed::Record(found) = open.parse(at.offset, size, salt)?
             && found.sequence >= at.sequence
@@ -144,10 +145,13 @@ impl Reader {
         Ok(Some((at, step(at, record.size()))))
     }
 
-    fn enter(&mut self, number: u64, log: Log<'_>) -> Result<Option<&mut Open>> {
+    #[inline]
+    fn enter(&mut self, number: u64, log: &LogView<'_>) -> Slim<Option<&mut Open>> {
+        if self.open.as_ref().is_some_and(|open| open.segment.number == number) {
+            return Ok(self.open.as_mut());
+        }
         let current = self.open.take();
         let open = match current {
-            Some(open) if open.segment.number == number => Some(open),
             Some(Open { next: Some(next), buffer, .. }) if next.number == number => {
                 Some(Open::new(next, buffer))
             }
@@ -173,7 +177,7 @@ impl Open {
 
     /// The sequence number behind the last record of this segment, where it is known. Records from
     /// there on are remains of a write that failed.
-    fn until(&mut self, in_head: bool, log: Log<'_>) -> Result<Option<u64>> {
+    fn until(&mut self, in_head: bool, log: &LogView<'_>) -> Slim<Option<u64>> {
         if in_head {
             return Ok(Some(log.head.sequence));
         }
@@ -185,7 +189,7 @@ impl Open {
     }
 
     /// Where the segment ends; once it is not the head's it does not grow any more.
-    fn end(&mut self, in_head: bool, log: Log<'_>) -> Result<u64> {
+    fn end(&mut self, in_head: bool, log: &LogView<'_>) -> Slim<u64> {
         if in_head {
             return Ok(log.head.offset);
         }
@@ -197,7 +201,8 @@ impl Open {
         Ok(size)
     }
 
-    fn parse(&mut self, offset: u64, end: u64, salt: u32) -> Result<Parsed<'_>> {
+    #[inline]
+    fn parse(&mut self, offset: u64, end: u64, salt: u32) -> Slim<Parsed<'_>> {
         let left = end.saturating_sub(offset);
         if self.missing(offset, left) {
             self.fill(offset, READ_AHEAD.min(left))?;
@@ -221,15 +226,16 @@ impl Open {
         (at < self.buffer.len()).then_some(at)
     }
 
-    fn fill(&mut self, offset: u64, size: u64) -> Result<()> {
+    fn fill(&mut self, offset: u64, size: u64) -> Slim<()> {
         self.start = offset;
         self.buffer.resize(size as usize, 0);
         let read = self.segment.file.read_at(&mut self.buffer, offset);
         self.buffer.truncate(*read.as_ref().unwrap_or(&0));
-        read.context("read", &self.segment.path).map(drop)
+        read.context("read", &self.segment.path)?;
+        Ok(())
     }
 
-    fn read(&self, offset: u64, size: u64) -> Result<Vec<u8>> {
+    fn read(&self, offset: u64, size: u64) -> Slim<Vec<u8>> {
         let mut bytes = vec![0; size as usize];
         let read =
             self.segment.file.read_at(&mut bytes, offset).context("read", &self.segment.path)?;
@@ -238,7 +244,13 @@ impl Open {
     }
 
     /// What comes behind a place where there is no record.
-    fn behind(&self, at: Position, end: u64, until: Option<u64>, log: Log<'_>) -> Result<Behind> {
+    fn behind(
+        &self,
+        at: Position,
+        end: u64,
+        until: Option<u64>,
+        log: &LogView<'_>,
+    ) -> Slim<Behind> {
         let next = match &self.next {
             Some(next) => Position { segment: next.number, offset: segment::HEADER, ..at },
             None => Position { sequence: at.sequence, ..log.head },
@@ -270,21 +282,23 @@ impl Open {
             bytes,
             records: resume.sequence - at.sequence,
         };
-        Found::Damaged { damage, resume }
+        Found::Damaged(Box::new((damage, resume)))
     }
 }
 
-fn step(at: Position, size: u64) -> Position {
+/// The place behind a record.
+#[inline]
+pub(super) fn step(at: Position, size: u64) -> Position {
     Position { segment: at.segment, offset: at.offset + size, sequence: at.sequence + 1 }
 }
 
-fn recent<'a>(at: Position, log: Log<'a>) -> Option<&'a [u8]> {
+fn recent<'a>(at: &Position, log: &LogView<'a>) -> Option<&'a [u8]> {
     let (bytes, start) = log.recent;
     let from = usize::try_from(at.offset.checked_sub(start)?).ok()?;
     bytes.get(from..).filter(|bytes| !bytes.is_empty())
 }
 
-fn at_head(at: Position, log: Log<'_>) -> Found {
+fn at_head(at: &Position, log: &LogView<'_>) -> Found {
     if at.sequence >= log.head.sequence {
         return Found::Head;
     }
@@ -294,10 +308,10 @@ fn at_head(at: Position, log: Log<'_>) -> Found {
         bytes: Vec::new(),
         records: log.head.sequence - at.sequence,
     };
-    Found::Damaged { damage, resume: log.head }
+    Found::Damaged(Box::new((damage, log.head)))
 }
 
-fn missing_segment(at: Position, log: Log<'_>) -> Result<(Damage, Position)> {
+fn missing_segment(at: Position, log: &LogView<'_>) -> Slim<(Damage, Position)> {
     let next = next_segment(at.segment, log)?;
     let (number, sequence) = match &next {
         Some(next) => {
@@ -317,8 +331,8 @@ fn missing_segment(at: Position, log: Log<'_>) -> Result<(Damage, Position)> {
 }
 
 /// The first segment behind `number` that exists, up to the head's.
-fn next_segment(number: u64, log: Log<'_>) -> Result<Option<Segment>> {
-    let open = |number| segment::open(log.storage, log.dir, number, Access::Read);
+fn next_segment(number: u64, log: &LogView<'_>) -> Slim<Option<Segment>> {
+    let open = |number| Ok(segment::open(log.storage, log.dir, number, Access::Read)?);
     if number >= log.head.segment {
         return Ok(None);
     }

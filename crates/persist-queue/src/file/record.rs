@@ -3,27 +3,30 @@
 //! ```text
 //! offset  bytes  field
 //!      0      4  length of the frame without its padding: 24 + payload; 0 ends the segment
-//!      4      4  CRC-32C over salt, length, sequence, kind and payload
-//!      8      8  sequence number
-//!     16      4  completion mark: 0, or the CRC-32C of salt, sequence and "done"
-//!     20      4  kind: 0
+//!      4      4  CRC-32C of sequence number and payload, begun with salt, length and kind
+//!      8      4  completion mark: 0, or the CRC-32C of salt, sequence number and "done"
+//!     12      4  kind: 0
+//!     16      8  sequence number
 //!     24      n  payload
 //!            0-7 zeros up to a multiple of 8
 //! ```
 //! All numbers are little-endian. The salt is the queue's own random number: it keeps a payload that
-//! looks like a frame from being taken for one. The mark is written in place when a record is
-//! finished before an older one; it is not covered by the checksum and counts only when it is
-//! exactly right, so damage to it can only bring an item back.
+//! looks like a frame from being taken for one. The checksum's first state is salt
+//! exclusive-or length exclusive-or kind * 0x9E3779B1. The mark is written in place when a record is finished before an older
+//! one; it is not covered by the checksum and counts only when it is exactly right, so damage to it
+//! can only bring an item back.
 
 /// Bytes in front of the payload.
 pub(super) const HEADER: usize = 24;
 /// Where the completion mark stands in a frame.
-pub(super) const MARK: u64 = 16;
+pub(super) const MARK: u64 = 8;
 /// Frames start at multiples of this.
 pub(super) const ALIGNMENT: usize = 8;
 /// The largest payload.
 pub(super) const MAX_PAYLOAD: usize = u32::MAX as usize - 2 * HEADER;
 
+/// Where the bytes start that the checksum runs over.
+const COVERED: usize = 16;
 const ITEM: u32 = 0;
 
 /// A whole record, as found in a buffer.
@@ -58,17 +61,19 @@ pub(super) fn frame_size(payload: usize) -> u64 {
 }
 
 /// Appends the frame of `payload` to `buffer`.
+#[inline]
 pub(super) fn encode(buffer: &mut Vec<u8>, salt: u32, sequence: u64, payload: &[u8]) {
+    let start = buffer.len();
     let length = (HEADER + payload.len()) as u32;
-    let checksum = checksum(salt, length, sequence, ITEM, payload);
     let mut header = [0; HEADER];
     header[0..4].copy_from_slice(&length.to_le_bytes());
-    header[4..8].copy_from_slice(&checksum.to_le_bytes());
-    header[8..16].copy_from_slice(&sequence.to_le_bytes());
-    header[20..24].copy_from_slice(&ITEM.to_le_bytes());
+    header[12..16].copy_from_slice(&ITEM.to_le_bytes());
+    header[16..24].copy_from_slice(&sequence.to_le_bytes());
     buffer.extend_from_slice(&header);
     buffer.extend_from_slice(payload);
-    let padding = buffer.len().next_multiple_of(ALIGNMENT) - buffer.len();
+    let checksum = checksum(salt, length, ITEM, &buffer[start + COVERED..]);
+    buffer[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
+    let padding = (buffer.len() - start).next_multiple_of(ALIGNMENT) - (buffer.len() - start);
     buffer.extend_from_slice(&[0; ALIGNMENT][..padding]);
 }
 
@@ -87,6 +92,7 @@ pub(super) fn trusted_payload(bytes: &[u8]) -> &[u8] {
 }
 
 /// Reads the frame at the start of `bytes`, as far as it is there.
+#[inline]
 pub(super) fn parse(bytes: &[u8], salt: u32) -> Parsed<'_> {
     let Some(header) = bytes.first_chunk::<HEADER>() else {
         return if bytes.iter().all(|byte| *byte == 0) {
@@ -99,17 +105,20 @@ pub(super) fn parse(bytes: &[u8], salt: u32) -> Parsed<'_> {
     if length == 0 {
         return Parsed::End;
     }
-    let Some(payload_size) = (length as usize).checked_sub(HEADER) else { return Parsed::Bad };
-    let Some(payload) = bytes.get(HEADER..HEADER + payload_size) else {
-        return Parsed::Short(HEADER + payload_size);
-    };
-    let sequence = number64(header, 8);
-    let kind = number32(header, 20);
-    if number32(header, 4) != checksum(salt, length, sequence, kind, payload) || kind != ITEM {
+    if (length as usize) < HEADER {
         return Parsed::Bad;
     }
-    let marked = number32(header, 16) == mark(salt, sequence);
-    Parsed::Record(Record { sequence, payload, marked })
+    let Some(frame) = bytes.get(..length as usize) else {
+        return Parsed::Short(length as usize);
+    };
+    let kind = number32(header, 12);
+    let whole = number32(header, 4) == checksum(salt, length, kind, &frame[COVERED..]);
+    if !whole || kind != ITEM {
+        return Parsed::Bad;
+    }
+    let (sequence, marked) = (number64(header, 16), number32(header, 8));
+    let marked = marked != 0 && marked == mark(salt, sequence);
+    Parsed::Record(Record { sequence, payload: &frame[HEADER..], marked })
 }
 
 /// The completion mark of a record.
@@ -120,13 +129,9 @@ pub(super) fn mark(salt: u32, sequence: u64) -> u32 {
     mark.max(1)
 }
 
-fn checksum(salt: u32, length: u32, sequence: u64, kind: u32, payload: &[u8]) -> u32 {
-    let mut covered = [0; 20];
-    covered[0..4].copy_from_slice(&salt.to_le_bytes());
-    covered[4..8].copy_from_slice(&length.to_le_bytes());
-    covered[8..16].copy_from_slice(&sequence.to_le_bytes());
-    covered[16..20].copy_from_slice(&kind.to_le_bytes());
-    crc32c::crc32c_append(crc32c::crc32c(&covered), payload)
+/// Runs over bytes that start at a multiple of 8, which is faster than over all of the frame.
+fn checksum(salt: u32, length: u32, kind: u32, covered: &[u8]) -> u32 {
+    crc32c::crc32c_append(salt ^ length ^ kind.wrapping_mul(0x9E37_79B1), covered)
 }
 
 fn number32(header: &[u8; HEADER], at: usize) -> u32 {
@@ -149,7 +154,8 @@ pub(super) fn find(
         let candidate = &bytes[*at..];
         let Some(header) = candidate.first_chunk::<HEADER>() else { return false };
         // The cheap test first: a checksum at each place would cost the square of the size.
-        wanted.contains(&number64(header, 8)) && matches!(parse(candidate, salt), Parsed::Record(_))
+        wanted.contains(&number64(header, 16))
+            && matches!(parse(candidate, salt), Parsed::Record(_))
     })
 }
 
@@ -182,7 +188,7 @@ mod tests {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             let parsed = parse(&damaged, 7);
-            if (16 * 8..20 * 8).contains(&bit) {
+            if (8 * 8..12 * 8).contains(&bit) {
                 let whole = Record { sequence: 3, payload: b"some payload", marked: false };
                 assert_eq!(parsed, Parsed::Record(whole), "bit {bit}");
             } else {
@@ -194,9 +200,9 @@ mod tests {
     #[test]
     fn a_mark_counts_only_when_exact() {
         let mut bytes = frame(3, b"x");
-        bytes[16..20].copy_from_slice(&mark(7, 3).to_le_bytes());
+        bytes[8..12].copy_from_slice(&mark(7, 3).to_le_bytes());
         assert!(matches!(parse(&bytes, 7), Parsed::Record(Record { marked: true, .. })));
-        bytes[16] ^= 1;
+        bytes[8] ^= 1;
         assert!(matches!(parse(&bytes, 7), Parsed::Record(Record { marked: false, .. })));
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::control::{Control, ControlFile, Position};
 use super::head::{self, Head};
-use super::reader::{Found, Log, Reader};
+use super::reader::{Found, LogView, Reader, step};
 use super::record::{self, Parsed};
 use super::segment::{self, Header, Segment};
 use crate::error::Context;
@@ -100,7 +100,7 @@ fn fresh(codec: &str, chunk_records: u64) -> Control {
 fn refuse_foreign(storage: &dyn Storage, dir: &Path) -> Result<()> {
     for number in segment::numbers(storage, dir)? {
         let Some(found) = segment::open(storage, dir, number, Access::Read)? else { continue };
-        if !found.is_begun()? {
+        if !found.is_begun()? && !found.is_blank()? {
             let reason = "it is not a segment of this format, and there is neither a whole \
                           'control' file nor the 'info' file of a persist-queue 1.x folder; put \
                           the missing file back, or move this one away"
@@ -268,19 +268,19 @@ fn start_over(storage: &dyn Storage, dir: &Path, control: &Control) -> Result<He
 }
 
 /// Counts the records with a completion mark from the tail to the last that can have one.
-pub(super) fn count_marks(control: &Control, log: Log<'_>) -> Result<u64> {
+pub(super) fn count_marks(control: &Control, log: &LogView<'_>) -> Result<u64> {
     let mut reader = Reader::default();
     let mut payload = Vec::new();
     let mut at = control.tail;
     let mut marks = 0;
     while at.sequence < control.marks_until {
         payload.clear();
-        match reader.next(at, log, &mut payload)? {
-            Found::Record { after, marked, .. } => {
+        match reader.next(&mut at, log, &mut payload)? {
+            Found::Record { size, marked } => {
                 marks += u64::from(marked);
-                at = after;
+                at = step(at, size);
             }
-            Found::Damaged { resume, .. } => at = resume,
+            Found::Damaged(damaged) => at = damaged.1,
             Found::Head => break,
         }
     }

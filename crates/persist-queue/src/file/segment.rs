@@ -26,6 +26,8 @@ pub(super) const HEADER: u64 = 128;
 /// The longest serializer name in bytes.
 pub(super) const MAX_NAME: usize = 95;
 
+/// No segment has this number or a higher one.
+const MOST: u64 = 1 << 60;
 const MAGIC: &[u8; 8] = b"PQRSSEG1";
 const VERSION: u32 = 1;
 
@@ -88,7 +90,8 @@ pub(super) fn name(number: u64) -> String {
 pub(super) fn number(name: &str) -> Option<u64> {
     let digits = name.strip_prefix('q')?;
     let plain = digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|number| plain && self::name(*number) == name)
+    let sane = |number: &u64| plain && *number < MOST && self::name(*number) == name;
+    digits.parse().ok().filter(sane)
 }
 
 /// The number of the segment at `path`.
@@ -113,6 +116,13 @@ impl Segment {
         let read = self.file.read_at(&mut bytes, 0).context("read", &self.path)?;
         let compared = read.min(MAGIC.len());
         Ok(read < bytes.len() && bytes[..compared] == MAGIC[..compared])
+    }
+
+    /// Whether its header never reached the disk: the power went when it was new.
+    pub(super) fn is_blank(&self) -> Result<bool> {
+        let mut bytes = [0; HEADER as usize];
+        self.file.read_at(&mut bytes, 0).context("read", &self.path)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
     }
 }
 

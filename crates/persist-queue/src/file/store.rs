@@ -2,11 +2,12 @@
 //!
 //! The `try_` calls never wait for an item. The others wait, in the manner of the given host.
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwapOption;
 
 use super::commit::Ticket;
 use super::handle::{Attachment, Handle};
@@ -14,8 +15,8 @@ use super::log::Log;
 use super::options::Options;
 use super::registry;
 use super::segment;
-use super::take::{Fate, Taken};
-use crate::error::Context;
+use super::take::Fate;
+use crate::error::{Context, Slim};
 use crate::process::fork;
 use crate::wait::{Attempt, Host, Outcome, Signal, Wait, wait_for};
 use crate::{Durability, Error, Result};
@@ -25,7 +26,9 @@ pub use super::log::Patience;
 /// See the module.
 #[derive(Debug)]
 pub struct FileStore {
-    attachment: ArcSwap<Attachment>,
+    first: Arc<Attachment>,
+    /// A forked child's.
+    later: ArcSwapOption<Attachment>,
     dir: PathBuf,
     codec: String,
     options: Options,
@@ -45,7 +48,8 @@ impl FileStore {
         let dir = options.storage.canonical(path).context("open", path)?;
         let attachment = attach(&dir, codec, &options, patience)?;
         Ok(Self {
-            attachment: ArcSwap::from_pointee(attachment),
+            first: Arc::new(attachment),
+            later: ArcSwapOption::const_empty(),
             codec: codec.to_owned(),
             closed: AtomicBool::new(false),
             dir,
@@ -65,25 +69,44 @@ impl FileStore {
     }
 
     #[inline]
-    fn attached(&self) -> Result<Guard<Arc<Attachment>>> {
+    fn attached(&self) -> Result<Attached<'_>> {
         if self.closed.load(Ordering::Relaxed) {
             return Err(Error::Closed { path: self.dir.clone() });
         }
-        let attachment = self.attachment.load();
-        if attachment.log.generation == fork::generation() {
-            return Ok(attachment);
+        if self.first.log.generation == fork::generation() {
+            return Ok(Attached::First(&self.first));
         }
-        drop(attachment);
-        self.attach_again()
+        self.attached_in_child()
     }
 
-    /// In a forked child: opens the queue anew. What the parent had in flight stays with it.
+    /// In a forked child: opens the queue anew. What the parent had in flight stays with it, and
+    /// its attachment is left alone: its locks may never be free here.
     #[cold]
-    fn attach_again(&self) -> Result<Guard<Arc<Attachment>>> {
-        let fresh = attach(&self.dir, &self.codec, &self.options, self.patience)?;
-        // The parent's is left alone: its locks may never be free here.
-        std::mem::forget(self.attachment.swap(Arc::new(fresh)));
-        Ok(self.attachment.load())
+    fn attached_in_child(&self) -> Result<Attached<'_>> {
+        let current = self.later.load_full();
+        if let Some(current) = current.as_ref()
+            && current.log.generation == fork::generation()
+        {
+            return Ok(Attached::Later(Arc::clone(current)));
+        }
+        let fresh = Arc::new(attach(&self.dir, &self.codec, &self.options, self.patience)?);
+        std::mem::forget(self.later.swap(Some(Arc::clone(&fresh))));
+        std::mem::forget(current);
+        Ok(Attached::Later(fresh))
+    }
+
+    /// The attachment of this process, whatever was closed; nothing in a child that has none.
+    fn existing(&self) -> Option<Arc<Attachment>> {
+        let alive = |attachment: &Arc<Attachment>| attachment.log.generation == fork::generation();
+        if alive(&self.first) {
+            return Some(Arc::clone(&self.first));
+        }
+        let later = self.later.load_full()?;
+        if alive(&later) {
+            return Some(later);
+        }
+        std::mem::forget(later);
+        None
     }
 
     /// Tries, and tries again whenever `signal` says that it may have come true.
@@ -92,18 +115,18 @@ impl FileStore {
         host: &mut H,
         signal: fn(&Log) -> &Signal,
         wait: Wait,
-        attempt: impl Fn(&Log, &Handle) -> Result<Attempt<T>>,
+        attempt: impl Fn(&Log, &Handle) -> Slim<Attempt<T>>,
     ) -> Result<Option<T>, H::Error>
     where
         H::Error: From<Error>,
     {
-        let attachment = Guard::into_inner(self.attached()?);
-        let Attachment { log, handle } = &*attachment;
+        let attached = self.attached()?;
+        let Attachment { log, handle } = &*attached;
         let outcome = wait_for(host, signal(log), wait, || {
             if self.closed.load(Ordering::Relaxed) {
                 return Err(Error::Closed { path: self.dir.clone() }.into());
             }
-            attempt(log, handle).map_err(Into::into)
+            attempt(log, handle).map_err(|error| (*error).into())
         });
         match outcome {
             Ok(Outcome::Done(value)) => return Ok(Some(value)),
@@ -120,7 +143,7 @@ impl FileStore {
     fn now<T, H: Host>(
         &self,
         host: &mut H,
-        attempt: impl Fn(&Log, &Handle) -> Result<Attempt<T>>,
+        attempt: impl Fn(&Log, &Handle) -> Slim<Attempt<T>>,
     ) -> Result<T, H::Error>
     where
         H::Error: From<Error>,
@@ -133,8 +156,7 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        let Some(ticket) = ticket else { return Ok(()) };
-        let attachment = Guard::into_inner(self.attachment.load());
+        let (Some(ticket), Some(attachment)) = (ticket, self.existing()) else { return Ok(()) };
         host.offload(move || attachment.log.commit(ticket))?.map_err(Into::into)
     }
 
@@ -167,8 +189,8 @@ impl FileStore {
         }
     }
 
-    /// Takes the next record for `thread`; its payload replaces what is in `into`. Nothing where
-    /// none came in time. Each record that was taken must be settled.
+    /// Takes the next record for `thread`, and gives its sequence number; its payload replaces what
+    /// is in `into`. Nothing where none came in time. Each record that was taken must be settled.
     ///
     /// # Errors
     /// [`Error::Corrupted`] once for each damaged place, [`Error::ConsumedElsewhere`],
@@ -179,7 +201,7 @@ impl FileStore {
         thread: u64,
         wait: Wait,
         into: &mut Vec<u8>,
-    ) -> Result<Option<Taken>, H::Error>
+    ) -> Result<Option<u64>, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -196,31 +218,40 @@ impl FileStore {
         )
     }
 
-    /// Says what became of records that were taken.
+    /// Says what became of records that `thread` took.
     ///
     /// # Errors
     /// [`Error::Io`] where that cannot be stored; the records then wait again.
-    pub fn settle<H: Host>(&self, host: &mut H, taken: &[Taken], fate: Fate) -> Result<(), H::Error>
+    pub fn settle<H: Host>(
+        &self,
+        host: &mut H,
+        thread: u64,
+        taken: &[u64],
+        fate: Fate,
+    ) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
         if taken.is_empty() || (fate == Fate::Delivered && !self.options.autosave) {
             return Ok(());
         }
-        let attachment = Guard::into_inner(self.attachment.load());
+        let Some(attachment) = self.existing() else { return Ok(()) };
         let Attachment { log, handle } = &*attachment;
-        let ticket = match log.settle(handle, taken, fate, handle.patience)? {
-            Attempt::Done(ticket) => ticket,
-            Attempt::NotYet | Attempt::Busy => {
-                let (attachment, taken) = (Arc::clone(&attachment), taken.to_vec());
-                let settle =
-                    move || attachment.log.settle(&attachment.handle, &taken, fate, Patience::Wait);
-                match host.offload(settle)?? {
-                    Attempt::Done(ticket) => ticket,
-                    Attempt::NotYet | Attempt::Busy => None,
+        let ticket =
+            match log.settle(handle, thread, taken, fate, handle.patience).map_err(Error::from)? {
+                Attempt::Done(ticket) => ticket,
+                Attempt::NotYet | Attempt::Busy => {
+                    let (attachment, taken) = (Arc::clone(&attachment), taken.to_vec());
+                    let settle = move || {
+                        let Attachment { log, handle } = &*attachment;
+                        log.settle(handle, thread, &taken, fate, Patience::Wait)
+                    };
+                    match host.offload(settle)?.map_err(Error::from)? {
+                        Attempt::Done(ticket) => ticket,
+                        Attempt::NotYet | Attempt::Busy => None,
+                    }
                 }
-            }
-        };
+            };
         self.commit(host, ticket)
     }
 
@@ -322,8 +353,8 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        let attachment = Guard::into_inner(self.attached()?);
-        host.offload(move || attachment.log.flush_all())?.map_err(Into::into)
+        let attachment = self.attached()?.shared();
+        host.offload(move || attachment.log.flush_everything())?.map_err(Into::into)
     }
 
     /// Whether [`FileStore::close`] was called.
@@ -340,10 +371,7 @@ impl FileStore {
         if self.closed.swap(true, Ordering::Relaxed) {
             return Ok(());
         }
-        let attachment = self.attachment.load();
-        if attachment.log.generation != fork::generation() {
-            return Ok(());
-        }
+        let Some(attachment) = self.existing() else { return Ok(()) };
         let flushed = match attachment.handle.level {
             Durability::Process => Ok(()),
             Durability::Disk | Durability::Interval(_) => attachment.log.flush_all(),
@@ -358,10 +386,41 @@ impl Drop for FileStore {
         if let Err(error) = self.close() {
             tracing::error!(%error, "a queue could not be closed cleanly");
         }
-        let attachment = self.attachment.load_full();
-        if attachment.log.generation != fork::generation() {
-            // A forked child must not touch what its parent's threads may have locked.
-            std::mem::forget(attachment);
+        // A forked child must not touch what its parent's threads may have locked.
+        if self.first.log.generation != fork::generation() {
+            std::mem::forget(Arc::clone(&self.first));
+        }
+        if let Some(later) = self.later.swap(None)
+            && later.log.generation != fork::generation()
+        {
+            std::mem::forget(later);
+        }
+    }
+}
+
+/// What a call works with.
+enum Attached<'a> {
+    First(&'a Arc<Attachment>),
+    Later(Arc<Attachment>),
+}
+
+impl Attached<'_> {
+    fn shared(&self) -> Arc<Attachment> {
+        match self {
+            Self::First(attachment) => Arc::clone(attachment),
+            Self::Later(attachment) => Arc::clone(attachment),
+        }
+    }
+}
+
+impl Deref for Attached<'_> {
+    type Target = Attachment;
+
+    #[inline]
+    fn deref(&self) -> &Attachment {
+        match self {
+            Self::First(attachment) => attachment,
+            Self::Later(attachment) => attachment,
         }
     }
 }

@@ -7,28 +7,14 @@ use super::control::Position;
 use super::handle::Handle;
 use super::log::{Inside, Log, Patience};
 use super::quarantine;
-use super::reader::{Damage, Found};
+use super::reader::{Damage, Found, step};
 use super::record;
 use super::segment;
 use super::window::{Held, Marks, Owner};
-use crate::error::Context;
+use crate::error::{Context, Slim};
 use crate::storage::Access;
 use crate::wait::Attempt;
 use crate::{Durability, Error, Result};
-
-/// A record that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taken {
-    pub(super) sequence: u64,
-    pub(super) owner: Owner,
-}
-
-impl Taken {
-    /// The record's sequence number.
-    pub fn sequence(self) -> u64 {
-        self.sequence
-    }
-}
 
 /// What became of a record that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,12 +37,11 @@ impl Log {
         handle: &Handle,
         thread: u64,
         into: &mut Vec<u8>,
-    ) -> Result<Attempt<Taken>> {
+    ) -> Slim<Attempt<u64>> {
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
         inside.may_consume(handle)?;
         let owner = Owner { handle: handle.id, thread };
-        let found = inside.take(handle, owner, into)?;
-        let Some(at) = found else { return Ok(Attempt::NotYet) };
+        let Some(sequence) = inside.take(handle, owner, into)? else { return Ok(Attempt::NotYet) };
         if handle.autosave {
             inside.state.pins += 1;
         }
@@ -64,23 +49,25 @@ impl Log {
         if self.signals.space.is_awaited() {
             self.signals.space.notify_one();
         }
-        Ok(Attempt::Done(Taken { sequence: at.sequence, owner }))
+        Ok(Attempt::Done(sequence))
     }
 
     /// Copies the payload of the next record to the end of `into` without taking it.
-    pub(super) fn peek(&self, handle: &Handle, into: &mut Vec<u8>) -> Result<Attempt<u64>> {
+    pub(super) fn peek(&self, handle: &Handle, into: &mut Vec<u8>) -> Slim<Attempt<u64>> {
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
-        Ok(inside.find(into)?.map_or(Attempt::NotYet, |(at, _)| Attempt::Done(at.sequence)))
+        let mut at = inside.state.cursor;
+        Ok(inside.find(&mut at, into)?.map_or(Attempt::NotYet, |_| Attempt::Done(at.sequence)))
     }
 
     /// Says what became of records that were taken.
     pub(super) fn settle(
         &self,
         handle: &Handle,
-        taken: &[Taken],
+        thread: u64,
+        taken: &[u64],
         fate: Fate,
         patience: Patience,
-    ) -> Result<Attempt<Option<Ticket>>> {
+    ) -> Slim<Attempt<Option<Ticket>>> {
         // Not through `enter`: a take that is not settled keeps the process's lock.
         let mut inside = match patience {
             Patience::Wait => Inside { log: self, state: self.lock() },
@@ -92,15 +79,18 @@ impl Log {
         if handle.autosave {
             inside.state.pins -= taken.len() as u64;
         }
+        let owner = Owner { handle: handle.id, thread };
         let window = &mut inside.state.window;
         match fate {
-            Fate::Delivered => return inside.finish_delivered(handle, taken).map(Attempt::Done),
+            Fate::Delivered => {
+                return Ok(Attempt::Done(inside.finish_delivered(handle, owner, taken)?));
+            }
             Fate::Undecodable => {
-                taken.iter().for_each(|taken| window.set_aside(taken.owner, taken.sequence));
-                inside.state.set_aside.extend(taken.iter().map(|taken| taken.sequence));
+                taken.iter().for_each(|taken| window.set_aside(owner, *taken));
+                inside.state.set_aside.extend(taken);
             }
             Fate::GivenBack => {
-                taken.iter().for_each(|taken| window.give_back(taken.owner, taken.sequence));
+                taken.iter().for_each(|taken| window.give_back(owner, *taken));
                 drop(inside);
                 self.signals.items.notify_all();
             }
@@ -109,13 +99,9 @@ impl Log {
     }
 
     /// Makes final what `thread` has taken; see [`super::window::Window::release_all`].
-    pub(super) fn task_done(
-        &self,
-        handle: &Handle,
-        thread: u64,
-    ) -> Result<Attempt<Option<Ticket>>> {
+    pub(super) fn task_done(&self, handle: &Handle, thread: u64) -> Slim<Attempt<Option<Ticket>>> {
         if handle.unfinished(self) == 0 {
-            return Err(Error::NothingUnfinished { path: self.dir.clone() });
+            return Err(Error::NothingUnfinished { path: self.dir.clone() }.into());
         }
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
         let owner = Owner { handle: handle.id, thread };
@@ -125,7 +111,7 @@ impl Log {
                 Ok(finished) => ticket = finished,
                 Err(error) => {
                     inside.state.window.hold_again(owner, &ranges);
-                    return Err(error);
+                    return Err(error.into());
                 }
             }
         }
@@ -135,7 +121,7 @@ impl Log {
     }
 
     /// Finishes all that waits, unread. Gives how many records that were.
-    pub(super) fn purge(&self, handle: &Handle) -> Result<Attempt<(u64, Option<Ticket>)>> {
+    pub(super) fn purge(&self, handle: &Handle) -> Slim<Attempt<(u64, Option<Ticket>)>> {
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
         inside.may_consume(handle)?;
         let purged = if inside.state.window.is_empty() {
@@ -202,9 +188,9 @@ impl Inside<'_> {
         let owner = Owner { handle: handle.id, thread: u64::MAX };
         let mut taken = Held::new();
         let mut payload = Vec::new();
-        while let Some(at) = self.take(handle, owner, &mut payload)? {
-            taken.push_back(at.sequence..at.sequence + 1);
-            self.state.window.release_one(owner, at.sequence);
+        while let Some(sequence) = self.take(handle, owner, &mut payload)? {
+            taken.push_back(sequence..sequence + 1);
+            self.state.window.release_one(owner, sequence);
             payload.clear();
         }
         let ticket = self.finish(handle, &taken).inspect_err(|_| {
@@ -215,53 +201,54 @@ impl Inside<'_> {
         Ok((taken.len() as u64, ticket))
     }
 
-    fn take(
-        &mut self,
-        handle: &Handle,
-        owner: Owner,
-        into: &mut Vec<u8>,
-    ) -> Result<Option<Position>> {
-        let Some((at, origin)) = self.find(into)? else { return Ok(None) };
+    #[inline]
+    fn take(&mut self, handle: &Handle, owner: Owner, into: &mut Vec<u8>) -> Result<Option<u64>> {
+        let mut at = self.state.cursor;
+        let Some(origin) = self.find(&mut at, into)? else { return Ok(None) };
         let state = &mut *self.state;
         match origin {
             Origin::Window => state.window.take_waiting(at.sequence, owner, handle.autosave),
-            Origin::Log(after) => {
-                state.cursor = after;
+            Origin::Log { size } => {
+                state.cursor = step(at, size);
                 state.window.push_taken(at, owner, handle.autosave);
             }
         }
-        Ok(Some(at))
+        Ok(Some(at.sequence))
     }
 
-    /// Finds the next record to deliver.
-    fn find(&mut self, into: &mut Vec<u8>) -> Result<Option<(Position, Origin)>> {
-        if let Some(at) = self.state.window.first_waiting() {
+    /// Finds the next record to deliver, and where it is.
+    #[inline]
+    fn find(&mut self, at: &mut Position, into: &mut Vec<u8>) -> Slim<Option<Origin>> {
+        if let Some(waiting) = self.state.window.first_waiting() {
+            *at = waiting;
             return self.find_again(at, into);
         }
         let start = into.len();
         loop {
             let state = &mut *self.state;
-            let mut reader = std::mem::take(&mut state.reader);
-            let found = reader.next(state.cursor, self.log.view(state), into);
-            state.reader = reader;
-            match found? {
+            *at = state.cursor;
+            match state.read(self.log, false, at, into)? {
                 Found::Head => return Ok(None),
-                Found::Damaged { damage, resume } => {
+                Found::Damaged(damaged) => {
+                    let (damage, resume) = *damaged;
                     state.cursor = resume;
-                    return Err(self.lost(damage));
+                    return Err(Box::new(self.lost(damage)));
                 }
-                Found::Record { at, after, marked } => {
+                Found::Record { size, marked } => {
                     let aside =
                         !state.set_aside.is_empty() && state.set_aside.contains(&at.sequence);
                     if !marked && !aside {
-                        return Ok(Some((at, Origin::Log(after))));
+                        return Ok(Some(Origin::Log { size }));
                     }
                     into.truncate(start);
-                    state.cursor = after;
+                    state.cursor = step(*at, size);
                     if aside {
-                        state.window.push_aside(at);
+                        state.window.push_aside(*at);
+                    } else if let Some(left) = state.marks_ahead.checked_sub(1) {
+                        state.marks_ahead = left;
                     } else {
-                        state.marks_ahead = state.marks_ahead.saturating_sub(1);
+                        // A mark that nobody announced: the power went in between.
+                        self.finished(1);
                     }
                 }
             }
@@ -269,22 +256,16 @@ impl Inside<'_> {
     }
 
     /// Reads a record again that was given back.
-    fn find_again(
-        &mut self,
-        at: Position,
-        into: &mut Vec<u8>,
-    ) -> Result<Option<(Position, Origin)>> {
+    fn find_again(&mut self, at: &mut Position, into: &mut Vec<u8>) -> Slim<Option<Origin>> {
         let state = &mut *self.state;
-        let mut reader = std::mem::take(&mut state.rereader);
-        let found = reader.next(at, self.log.view(state), into);
-        state.rereader = reader;
-        match found? {
-            Found::Record { at, .. } => Ok(Some((at, Origin::Window))),
+        let sequence = at.sequence;
+        match state.read(self.log, true, at, into)? {
+            Found::Record { .. } => Ok(Some(Origin::Window)),
             Found::Head => Ok(None),
-            Found::Damaged { damage, .. } => {
-                state.window.lose_waiting(at.sequence);
+            Found::Damaged(damaged) => {
+                state.window.lose_waiting(sequence);
                 state.window.trim();
-                Err(self.lost(Damage { records: 1, ..damage }))
+                Err(Box::new(self.lost(Damage { records: 1, ..damaged.0 })))
             }
         }
     }
@@ -312,28 +293,33 @@ impl Inside<'_> {
         }
     }
 
-    fn finish_delivered(&mut self, handle: &Handle, taken: &[Taken]) -> Result<Option<Ticket>> {
+    fn finish_delivered(
+        &mut self,
+        handle: &Handle,
+        owner: Owner,
+        taken: &[u64],
+    ) -> Result<Option<Ticket>> {
         let mut ranges = Held::with_capacity(taken.len());
         for taken in taken {
-            self.state.window.release_one(taken.owner, taken.sequence);
-            ranges.push_back(taken.sequence..taken.sequence + 1);
+            self.state.window.release_one(owner, *taken);
+            ranges.push_back(*taken..*taken + 1);
         }
         self.finish(handle, &ranges).inspect_err(|_| {
             for taken in taken {
-                self.state.window.give_back(taken.owner, taken.sequence);
+                self.state.window.give_back(owner, *taken);
             }
         })
     }
 
-    /// Makes released records final.
+    /// Makes released records final. After an error none of them is.
     fn finish(&mut self, handle: &Handle, ranges: &Held) -> Result<Option<Ticket>> {
         let level = handle.level;
         let marks = self.state.window.finish(ranges);
-        self.write_marks(&marks, level)?;
-        let state = &mut *self.state;
-        if state.tail() != state.control.tail {
-            state.save_control()?;
+        if let Err(error) = self.store_finished(&marks, level) {
+            self.take_back_finished(ranges, &marks, level);
+            return Err(error);
         }
+        let state = &mut *self.state;
         let ticket = state.note_control(level);
         state.window.trim();
         self.log.retire(state);
@@ -346,23 +332,62 @@ impl Inside<'_> {
         self.finished(records);
     }
 
+    fn store_finished(&mut self, marks: &Marks, level: Durability) -> Result<()> {
+        self.announce(marks, level)?;
+        self.write_marks(marks, level, record::mark)?;
+        if self.state.tail() != self.state.control.tail {
+            self.state.save_control()?;
+        }
+        Ok(())
+    }
+
+    /// What could not be stored whole must not be found in part by whoever opens the queue next.
+    fn take_back_finished(&mut self, ranges: &Held, marks: &Marks, level: Durability) {
+        self.state.window.unfinish(ranges);
+        for at in marks {
+            let _ = self.write_marks(&[*at], level, |_, _| 0);
+        }
+        if !ranges.is_empty() && self.state.tail() != self.state.control.tail {
+            let _ = self.state.save_control();
+        }
+    }
+
+    /// Says how far there are marks, before there is one: who opens the queue counts them so far.
+    fn announce(&mut self, marks: &Marks, level: Durability) -> Result<()> {
+        let state = &mut *self.state;
+        let before = state.control.marks_until;
+        if let Some(last) = marks.iter().map(|at| at.sequence).max()
+            && last >= before
+        {
+            state.control.marks_until = state.cursor.sequence.max(last) + MARKS_AHEAD;
+            let announced = state.save_control().and_then(|()| match level {
+                Durability::Process => Ok(()),
+                // A mark may reach the disk at any time.
+                Durability::Disk | Durability::Interval(_) => {
+                    state.file.file.sync().context("flush", &state.file.path)
+                }
+            });
+            return announced.inspect_err(|_| state.control.marks_until = before);
+        }
+        Ok(())
+    }
+
     /// Writes completion marks of records that are finished before an older one.
-    fn write_marks(&mut self, marks: &Marks, level: Durability) -> Result<()> {
-        let Some(last) = marks.iter().map(|at| at.sequence).max() else { return Ok(()) };
+    fn write_marks(
+        &mut self,
+        marks: &[Position],
+        level: Durability,
+        mark: fn(u32, u64) -> u32,
+    ) -> Result<()> {
         let log = self.log;
         let state = &mut *self.state;
-        if last >= state.control.marks_until {
-            state.control.marks_until = state.cursor.sequence.max(last) + MARKS_AHEAD;
-            // Known before there is one: who opens the queue counts marks up to there.
-            state.save_control()?;
-        }
         let mut open: Option<segment::Segment> = None;
         for at in marks {
             if open.as_ref().is_none_or(|open| open.number != at.segment) {
                 open = segment::open(&*log.storage, &log.dir, at.segment, Access::Write)?;
             }
             let Some(segment) = &open else { continue };
-            let mark = record::mark(state.control.salt, at.sequence).to_le_bytes();
+            let mark = mark(state.control.salt, at.sequence).to_le_bytes();
             segment
                 .file
                 .write_all_at(&mark, at.offset + record::MARK)
@@ -380,5 +405,5 @@ enum Origin {
     /// Among those that were given back.
     Window,
     /// At the cursor; the next one is there.
-    Log(Position),
+    Log { size: u64 },
 }

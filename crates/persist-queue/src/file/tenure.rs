@@ -9,6 +9,7 @@ use super::head::Head;
 use super::log::{IDLE, Log, State};
 use super::reader::Reader;
 use super::segment;
+use super::window::Window;
 use crate::error::Context;
 use crate::process::keeper::Kept;
 use crate::storage::Access;
@@ -51,6 +52,7 @@ impl Log {
         if state.pins > 0 || state.dirty.withheld.is_some() {
             return false;
         }
+        state.head.cut_again();
         if self.signals.are_awaited() && !state.control.waiting {
             state.control.waiting = true;
             state.unsaved = true;
@@ -70,6 +72,7 @@ impl Log {
 
     /// Takes over what other processes did since this one had the lock.
     fn catch_up(&self, state: &mut State) -> Result<()> {
+        self.check_folder(state)?;
         let stored = state.stored();
         let appended = state.head.at.sequence;
         let newest = state.file.read()?;
@@ -77,6 +80,11 @@ impl Log {
             self.adopt(state, newest)?;
         }
         self.walk_on(state)?;
+        // Marks are written without the control file, so there may be one more each time.
+        if state.control.marks_until > state.control.tail.sequence && !state.consumer_held {
+            rewind(state);
+            state.marks_ahead = self.count_marks(state)?;
+        }
         let appended = state.head.at.sequence.saturating_sub(appended);
         let finished = (stored + appended).saturating_sub(state.stored());
         self.totals.appended.fetch_add(appended, Ordering::Relaxed);
@@ -84,19 +92,33 @@ impl Log {
         Ok(())
     }
 
+    /// Refuses to go on where the folder was replaced: what is there now belongs to another queue, and
+    /// what would be written to the old files is for nobody.
+    fn check_folder(&self, state: &State) -> Result<()> {
+        let path = &state.file.path;
+        match self.storage.identity(path) {
+            Ok(found) if found == self.identity => Ok(()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context("inspect", path)
+            }
+            Ok(_) | Err(_) => Err(Error::Unrecognised {
+                path: self.dir.clone(),
+                reason: "the folder was removed or replaced while the queue was open; open the \
+                         queue again"
+                    .to_owned(),
+            }),
+        }
+    }
+
     fn adopt(&self, state: &mut State, newest: Control) -> Result<()> {
         if newest.head != state.head.at {
             self.move_head(state, newest.head, newest.last_offset)?;
         }
-        let moved = newest.tail != state.control.tail || newest.marks_until > newest.tail.sequence;
+        let moved = newest.tail != state.control.tail;
         state.control = newest;
         state.oldest = state.control.tail.segment;
         if moved && !state.consumer_held {
-            state.window = super::window::Window::default();
-            state.reader.forget();
-            state.head.forget_recent();
-            state.cursor = state.control.tail;
-            state.marks_ahead = self.count_marks(state)?;
+            rewind(state);
         }
         Ok(())
     }
@@ -143,22 +165,33 @@ impl Log {
     }
 }
 
+/// Starts again at the tail, with nothing in memory of what others may have finished since.
+fn rewind(state: &mut State) {
+    state.window = Window::default();
+    state.reader.forget();
+    state.head.forget_recent();
+    state.cursor = state.control.tail;
+    state.marks_ahead = 0;
+}
+
 impl Kept for Log {
     fn tend(&self, poked: bool) -> Option<Duration> {
         let locks = self.locks.as_ref()?;
-        if poked {
+        if poked && locks.is_changed() {
             self.signals.notify_all();
         }
-        let flush = self.flush_when_due();
-        let lock = match self.try_lock() {
-            Some(mut state) => self.tend_lock(&mut state),
+        let (lock, due) = match self.try_lock() {
+            Some(mut state) => (self.tend_lock(&mut state), state.dirty.due),
             None => {
-                if poked && locks.is_wanted() {
+                // Whoever is inside gives the lock up when he leaves.
+                if locks.is_wanted() {
                     self.asked.store(true, Ordering::Relaxed);
                 }
-                Some(SOON)
+                return Some(SOON);
             }
         };
+        // Last, since a disk may take its time.
+        let flush = due.and_then(|due| self.flush_when_due(due));
         [flush, lock].into_iter().flatten().min()
     }
 }
@@ -181,8 +214,7 @@ impl Log {
     }
 
     /// Flushes if that is due; gives the time until it is.
-    fn flush_when_due(&self) -> Option<Duration> {
-        let due = self.lock().dirty.due?;
+    fn flush_when_due(&self, due: Instant) -> Option<Duration> {
         let left = due.saturating_duration_since(Instant::now());
         if !left.is_zero() {
             return Some(left);

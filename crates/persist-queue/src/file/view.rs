@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::control::{Control, Position};
-use super::reader::{Found, Log, Reader};
+use super::reader::{Found, LogView, Reader, step};
 use super::recovery;
 use crate::error::Context;
 use crate::storage::{Disk, Storage};
@@ -48,12 +48,12 @@ impl FileView {
             reader: Reader::default(),
             marks: 0,
         };
-        view.marks = recovery::count_marks(&view.control, view.log())?;
+        view.marks = recovery::count_marks(&view.control, &view.log())?;
         Ok(view)
     }
 
-    fn log(&self) -> Log<'_> {
-        Log {
+    fn log(&self) -> LogView<'_> {
+        LogView {
             storage: &*self.storage,
             dir: &self.dir,
             salt: self.control.salt,
@@ -90,17 +90,19 @@ impl FileView {
         loop {
             into.clear();
             let mut reader = std::mem::take(&mut self.reader);
-            let found = reader.next(self.cursor, self.log(), into);
+            let mut at = self.cursor;
+            let found = reader.next(&mut at, &self.log(), into);
             self.reader = reader;
             match found? {
                 Found::Head => return Ok(None),
-                Found::Record { at, after, marked } => {
-                    self.cursor = after;
+                Found::Record { size, marked } => {
+                    self.cursor = step(at, size);
                     if !marked {
                         return Ok(Some(at.sequence));
                     }
                 }
-                Found::Damaged { damage, resume } => {
+                Found::Damaged(damaged) => {
+                    let (damage, resume) = *damaged;
                     self.cursor = resume;
                     return Err(Error::Corrupted {
                         path: damage.path,

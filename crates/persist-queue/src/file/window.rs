@@ -23,10 +23,38 @@ enum State {
     Finished,
 }
 
+/// A [`Position`] and a state in 24 bytes: as many of these are kept as items are in flight.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    at: Position,
-    state: State,
+    sequence: u64,
+    offset: u64,
+    /// The segment's number, and the state in the lowest bits.
+    place: u64,
+}
+
+impl Entry {
+    const STATE_BITS: u32 = 2;
+
+    fn new(at: Position, state: State) -> Self {
+        let place = at.segment << Self::STATE_BITS | state as u64;
+        Self { sequence: at.sequence, offset: at.offset, place }
+    }
+
+    fn at(&self) -> Position {
+        let segment = self.place >> Self::STATE_BITS;
+        Position { segment, offset: self.offset, sequence: self.sequence }
+    }
+
+    fn is_finished(&self) -> bool {
+        self.place & 3 == State::Finished as u64
+    }
+
+    /// Says whether it was finished before.
+    fn set(&mut self, state: State) -> bool {
+        let was = self.is_finished();
+        self.place = self.place & !3 | state as u64;
+        was
+    }
 }
 
 #[derive(Debug)]
@@ -72,19 +100,19 @@ impl Window {
 
     /// Adds the record behind the last one, as taken.
     pub(super) fn push_taken(&mut self, at: Position, owner: Owner, autosave: bool) {
-        self.entries.push_back(Entry { at, state: State::InFlight });
+        self.entries.push_back(Entry::new(at, State::InFlight));
         self.hold(at.sequence, owner, autosave);
     }
 
     /// Adds the record behind the last one, as one that this process cannot deserialize.
     pub(super) fn push_aside(&mut self, at: Position) {
-        self.entries.push_back(Entry { at, state: State::SetAside });
+        self.entries.push_back(Entry::new(at, State::SetAside));
     }
 
     /// The oldest record that was given back.
     pub(super) fn first_waiting(&self) -> Option<Position> {
         let sequence = self.waiting.first()?;
-        self.index(*sequence).map(|index| self.entries[index].at)
+        self.index(*sequence).map(|index| self.entries[index].at())
     }
 
     /// Takes a record that was given back.
@@ -176,25 +204,38 @@ impl Window {
         }
     }
 
+    /// Gives up the account of everything, where all that is not finished is to be delivered again.
+    /// Says how many of the records were finished.
+    pub(super) fn forget(&mut self) -> u64 {
+        std::mem::take(self).finished
+    }
+
     /// Marks released records as finished. Gives those that now need a mark on the disk.
     pub(super) fn finish(&mut self, ranges: &Held) -> Marks {
         for sequence in ranges.iter().cloned().flatten() {
             self.set(sequence, State::Finished);
         }
-        let tail = self.entries.iter().find(|entry| entry.state != State::Finished);
-        let Some(tail) = tail.map(|entry| entry.at.sequence) else { return Vec::new() };
+        let tail = self.entries.iter().find(|entry| !entry.is_finished());
+        let Some(tail) = tail.map(|entry| entry.sequence) else { return Vec::new() };
         let behind = ranges.iter().cloned().flatten().filter(|sequence| *sequence > tail);
-        behind.filter_map(|sequence| Some(self.entries[self.index(sequence)?].at)).collect()
+        behind.filter_map(|sequence| Some(self.entries[self.index(sequence)?].at())).collect()
+    }
+
+    /// Takes [`Window::finish`] back: the records are with nobody, in flight.
+    pub(super) fn unfinish(&mut self, ranges: &Held) {
+        for sequence in ranges.iter().cloned().flatten() {
+            self.set(sequence, State::InFlight);
+        }
     }
 
     /// The first record that is not finished.
     pub(super) fn tail(&self) -> Option<Position> {
-        self.entries.iter().find(|entry| entry.state != State::Finished).map(|entry| entry.at)
+        self.entries.iter().find(|entry| !entry.is_finished()).map(Entry::at)
     }
 
     /// Drops the finished records at the front.
     pub(super) fn trim(&mut self) {
-        while self.entries.front().is_some_and(|entry| entry.state == State::Finished) {
+        while self.entries.front().is_some_and(Entry::is_finished) {
             self.entries.pop_front();
             self.finished -= 1;
         }
@@ -207,20 +248,19 @@ impl Window {
 
     fn set(&mut self, sequence: u64, state: State) {
         if let Some(index) = self.index(sequence) {
-            let old = std::mem::replace(&mut self.entries[index].state, state);
-            self.finished -= u64::from(old == State::Finished);
+            self.finished -= u64::from(self.entries[index].set(state));
             self.finished += u64::from(state == State::Finished);
         }
     }
 
     /// Sequence numbers are without gaps but for damage, so the guess is almost always right.
     fn index(&self, sequence: u64) -> Option<usize> {
-        let first = self.entries.front()?.at.sequence;
+        let first = self.entries.front()?.sequence;
         let guess = usize::try_from(sequence.checked_sub(first)?).ok()?;
-        if self.entries.get(guess).is_some_and(|entry| entry.at.sequence == sequence) {
+        if self.entries.get(guess).is_some_and(|entry| entry.sequence == sequence) {
             return Some(guess);
         }
-        self.entries.binary_search_by_key(&sequence, |entry| entry.at.sequence).ok()
+        self.entries.binary_search_by_key(&sequence, |entry| entry.sequence).ok()
     }
 }
 

@@ -165,6 +165,20 @@ impl Keeper {
         poked
     }
 
+    fn forget_the_dead(&self, clients: &mut Vec<Client>) {
+        let (alive, dead): (Vec<_>, Vec<_>) =
+            clients.drain(..).partition(|client| client.kept.strong_count() > 0);
+        *clients = alive;
+        let Some(inotify) = &self.inotify else { return };
+        for watch in dead.iter().filter_map(|client| client.watch) {
+            // A file has one watch, however often it is asked for: a queue that was closed and
+            // opened again has the same.
+            if !clients.iter().any(|client| client.watch == Some(watch)) {
+                let _ = inotify::remove_watch(inotify, watch);
+            }
+        }
+    }
+
     /// Looks after everybody who is due; gives the next appointment, or nothing when nobody is left.
     fn round(&self, rung: bool, poked: &HashMap<i32, ()>) -> Option<Option<Instant>> {
         let now = Instant::now();
@@ -172,13 +186,7 @@ impl Keeper {
         {
             let mut guard = self.lock();
             let clients = guard.as_mut()?;
-            clients.retain(|client| {
-                let alive = client.kept.strong_count() > 0;
-                if let (false, Some(inotify), Some(watch)) = (alive, &self.inotify, client.watch) {
-                    let _ = inotify::remove_watch(inotify, watch);
-                }
-                alive
-            });
+            self.forget_the_dead(clients);
             if clients.is_empty() {
                 *guard = None;
                 return None;

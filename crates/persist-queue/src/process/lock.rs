@@ -54,15 +54,15 @@ impl KernelLock {
         }
     }
 
-    /// Writes a number into the file, which wakes whoever watches it.
-    pub(crate) fn write_number(&self, number: u64) -> io::Result<()> {
-        self.file.write_all_at(&number.to_le_bytes(), 0)
+    /// Writes a number into the file at `place`, which wakes whoever watches the file.
+    pub(crate) fn write_number(&self, number: u64, place: u64) -> io::Result<()> {
+        self.file.write_all_at(&number.to_le_bytes(), place)
     }
 
-    /// The number that was written last, 0 where there is none.
-    pub(crate) fn read_number(&self) -> io::Result<u64> {
+    /// The number that was written last at `place`, 0 where there is none.
+    pub(crate) fn read_number(&self, place: u64) -> io::Result<u64> {
         let mut bytes = [0; 8];
-        let read = FileExt::read_at(&*self.file, &mut bytes, 0)?;
+        let read = FileExt::read_at(&*self.file, &mut bytes, place)?;
         Ok(if read == bytes.len() { u64::from_le_bytes(bytes) } else { 0 })
     }
 }
