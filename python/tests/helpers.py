@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -158,46 +159,22 @@ def segments(folder: os.PathLike) -> list[Path]:
     return found
 
 
+def old_folder(
+    path: os.PathLike | str, items: list, protocol: int = 4, info: bytes | None = None
+) -> None:
+    """A folder as persist-queue leaves it: pickles in a row, and where they begin and end."""
+    chunk = b"".join(pickle.dumps(item, protocol) for item in items)
+    ends = {"tail": [0, 0, 0], "head": [0, len(items), len(chunk)]}
+    whole = pickle.dumps({"chunksize": 100, "size": len(items)} | ends, protocol)
+    os.mkdir(path)
+    Path(path, "q00000").write_bytes(chunk)
+    Path(path, "info").write_bytes(whole if info is None else info)
+
+
 def disk_usage(folder: os.PathLike) -> int:
     """The bytes that the folder's files occupy, as `du` counts."""
     found = (path for path in Path(folder).rglob("*") if path.is_file())
     return sum(path.stat().st_blocks * 512 for path in found)
-
-
-@contextlib.contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """Mounts a small file system in memory there; skips where that is not allowed."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    _mount(command)
-    try:
-        yield folder
-    finally:
-        _unmount(folder)
-
-
-@contextlib.contextmanager
-def read_only_view(folder: Path, view: Path) -> Iterator[Path]:
-    """The same folder once more, on a mount that cannot be written, not even by root."""
-    view.mkdir()
-    _mount(["mount", "--bind", str(folder), str(view)])
-    try:
-        _mount(["mount", "-o", "remount,bind,ro", str(view)])
-        yield view
-    finally:
-        _unmount(view)
-
-
-def _mount(command: list[str]) -> None:
-    if not hasattr(os, "geteuid") or os.geteuid() != 0:
-        pytest.skip("mounting a file system needs root")
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"cannot mount here: {done.stderr.strip()}")
-
-
-def _unmount(folder: Path) -> None:
-    subprocess.run(["umount", "-l", str(folder)], check=True, capture_output=True)
 
 
 def oracle_python() -> str:

@@ -16,7 +16,6 @@ WAITS = {
     "get with timeout": "queue.get(timeout=60)",
     "put": "queue.put('a'); queue.put('b')",
     "join": "queue.put('a'); queue.join()",
-    "iteration in between": "[queue.get() for _ in range(9)]",
 }
 
 

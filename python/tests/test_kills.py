@@ -18,7 +18,7 @@ from workers import said
 
 ROUNDS = int(os.environ.get("PERSISTQUEUE_KILL_ROUNDS", "15"))
 SEED = int(os.environ.get("PERSISTQUEUE_SEED", "0")) or random.randrange(1, 1 << 32)
-PUTS = 400  # by each producer in each round
+PUTS = 1000  # by each producer in each round
 
 pytestmark = pytest.mark.timeout(120 + 10 * ROUNDS)
 
@@ -44,7 +44,7 @@ class Rounds:
             with log.open("wb") as out:
                 workers.append(start_worker(*job, stdout=out))
         with ending(*workers):
-            victim = self.chance.randrange(3)
+            victim = number % 3
             self.wait_for_the_moment(logs[victim], workers[:2], PUTS * (24 if victim == 2 else 4))
             workers[victim].send_signal(signal.SIGKILL)
             ends = [worker.wait(60) for worker in workers[:2]]
@@ -66,6 +66,8 @@ class Rounds:
 
     def finish(self) -> tuple[set, Counter]:
         """The promised items that nobody got, and how often each was got."""
+        print(f"killed in time: {dict(self.killed)}")
+        assert self.killed.total(), "every victim had ended before it was killed"
         rest = drain(Queue(self.path, autosave=True))
         got = Counter(self.taken + [tuple(item) for item in rest])
         return set(self.promised) - set(got), got

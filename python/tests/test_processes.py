@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import statistics
 import subprocess
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from helpers import Blocked, drain, ending, put_all, run_python, start_worker, wait_until
 from persistqueue import Full, Queue
-from workers import put_three, said, take_and_put_back
+from workers import said
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -154,72 +153,32 @@ def test_a_blocked_get_wakes_at_another_processes_put(tmp_path: Path, path: str)
     assert max(waits) < 1
 
 
-def test_after_fork_parent_and_child_both_use_the_queue(path: str) -> None:
-    code = """
-import os, sys
-from helpers import drain
-from persistqueue import Queue
-queue = Queue(sys.argv[1], chunksize=5, autosave=True)
-for number in range(100):
-    queue.put(number)
-assert queue.get() == 0
-read, write = os.pipe()
-child = os.fork()
-if not child:
-    for number in range(100, 150):
-        queue.put(number)
-    os.write(write, repr([queue.get(timeout=10) for _ in range(40)]).encode())
-    os._exit(0)
-ours = [queue.get(timeout=10) for _ in range(40)]
-assert os.waitpid(child, 0)[1] == 0
-theirs = eval(os.read(read, 100_000))
-assert sorted(ours + theirs + drain(queue)) == list(range(1, 150))
-"""
-    run_python(code, path)
+def test_maxsize_holds_while_processes_put_and_take(tmp_path: Path, path: str) -> None:
+    queue, stop = Queue(path, maxsize=3, autosave=True), tmp_path / "stop"
+    makers, takers = [], []
+    for number in range(2):
+        with (tmp_path / f"consumer{number}").open("wb") as log:
+            takers.append(start_worker("consume", path, stop, "autosave", stdout=log))
+        makers.append(start_worker("produce", path, number, 300, 100, 3, stdout=subprocess.DEVNULL))
+    with ending(*makers, *takers):
+        sizes = {0}
+        while any(maker.poll() is None for maker in makers):
+            sizes.add(queue.qsize())
+            time.sleep(0.0005)
+        stop.touch()
+        assert [worker.wait(60) for worker in makers + takers] == [0] * 4
+    got = [tuple(item) for n in range(2) for item in said(tmp_path / f"consumer{n}")]
+    assert sorted(got) == [(str(n), number) for n in range(2) for number in range(300)]
+    assert max(sizes) <= 3
 
 
-def test_a_forked_child_wakes_its_parents_blocked_get(path: str) -> None:
-    code = """
-import os, sys, time
-from persistqueue import Queue
-queue = Queue(sys.argv[1], autosave=True)
-child = os.fork()
-if not child:
-    time.sleep(0.1)
-    queue.put("from the child")
-    os._exit(0)
-assert queue.get(timeout=10) == "from the child"
-assert os.waitpid(child, 0)[1] == 0
-"""
-    run_python(code, path)
-
-
-def test_a_queue_can_be_sent_to_a_spawned_process(path: str) -> None:
-    queue = Queue(path, chunksize=2, autosave=True)
-    process = multiprocessing.get_context("spawn").Process(target=put_three, args=(queue, 5))
-    process.start()
-    process.join(30)
-    assert process.exitcode == 0
-    assert drain(queue) == [5, 6, 7]
-
-
-def test_two_queues_connect_a_spawned_worker(tmp_path: Path) -> None:
-    tasks = Queue(str(tmp_path / "tasks"), autosave=True)
-    results = Queue(str(tmp_path / "results"), autosave=True)
-    context = multiprocessing.get_context("spawn")
-    process = context.Process(target=take_and_put_back, args=(tasks, results))
-    process.start()
-    tasks.put({"job": 1})
-    assert results.get(timeout=30) == ["done", {"job": 1}]
-    process.join(30)
-    assert process.exitcode == 0
-
-
-def test_a_sent_queue_keeps_its_arguments(tmp_path: Path) -> None:
-    import pickle
-
-    queue = Queue(str(tmp_path / "q"), 3, 7, autosave=True)
-    copy = pickle.loads(pickle.dumps(queue))
-    assert (copy.path, copy.maxsize, copy.chunksize) == (queue.path, 3, 7)
-    assert copy.autosave is True
-    assert copy.serializer is queue.serializer
+def test_several_processes_may_open_a_fresh_path_at_once(tmp_path: Path) -> None:
+    for attempt in range(5):
+        path = tmp_path / str(attempt)
+        workers = [
+            start_worker("produce", path, name, 5, stdout=subprocess.DEVNULL) for name in "abcd"
+        ]
+        with ending(*workers):
+            assert [worker.wait(60) for worker in workers] == [0] * 4
+        everything = sorted(tuple(item) for item in drain(Queue(str(path), autosave=True)))
+        assert everything == [(name, number) for name in "abcd" for number in range(5)]

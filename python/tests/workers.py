@@ -19,9 +19,9 @@ def say(fact: object) -> None:
     os.write(1, (json.dumps(fact) + "\n").encode())
 
 
-def produce(path: str, name: str, count: str, chunksize: str = "100") -> None:
+def produce(path: str, name: str, count: str, chunksize: str = "100", maxsize: str = "0") -> None:
     """Puts [name, 0], [name, 1], ... and says each number when its put returned."""
-    queue = Queue(path, chunksize=int(chunksize), autosave=True)
+    queue = Queue(path, int(maxsize), int(chunksize), autosave=True)
     for number in range(int(count)):
         queue.put([name, number])
         say(number)

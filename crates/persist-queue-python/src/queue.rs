@@ -9,7 +9,7 @@ use persist_queue::file::{Fate, FileStore, Patience};
 use persist_queue::{Durability, Options, Wait};
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyBytes, PyBytesMethods, PyDict, PyTuple};
 
 use crate::errors::{Raised, empty};
 use crate::green::Green;
@@ -176,7 +176,7 @@ impl FileQueue {
         let wait = wait(block, timeout)?;
         let dumped: Vec<Bound<'_, PyBytes>> =
             items.try_iter()?.map(|item| open.serializer.dump(&item?)).collect::<PyResult<_>>()?;
-        let payloads: Vec<&[u8]> = dumped.iter().map(|bytes| bytes.as_bytes()).collect();
+        let payloads: Vec<&[u8]> = dumped.iter().map(PyBytesMethods::as_bytes).collect();
         open.store.put(&mut self.caller(py), &payloads, wait)?;
         self.green.notify(py)
     }
@@ -327,6 +327,7 @@ impl FileQueue {
     }
 
     /// A queue was always true; `if queue:` must not begin to ask whether it is empty.
+    #[expect(clippy::unused_self, reason = "Python calls it with one")]
     fn __bool__(&self) -> bool {
         true
     }
@@ -340,6 +341,7 @@ impl FileQueue {
     }
 
     /// Without this, `in` would consume the queue by iterating over it.
+    #[expect(clippy::unused_self, reason = "Python calls it with one")]
     fn __contains__(&self, _item: &Bound<'_, PyAny>) -> PyResult<bool> {
         Err(PyTypeError::new_err("a file queue cannot be searched; items are only taken in order"))
     }

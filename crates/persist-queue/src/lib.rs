@@ -1,4 +1,33 @@
 //! Disk-backed queues that live in your process and survive it.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! use persist_queue::{FileQueue, Options};
+//!
+//! let queue: FileQueue<String> = Options::new().open(folder)?;
+//! queue.put("a page to fetch".to_owned())?;
+//!
+//! // Here, in another thread, in another process, or after this one was killed:
+//! let page = queue.get()?;
+//! println!("{page}");
+//! queue.task_done()?; // final; without this it comes back when the queue is opened again
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It is a first-in first-out queue in a folder, for any number of threads and processes of one
+//! machine. It is not a server, not for several machines (`flock` must work between its users),
+//! and not a log: what is finished is gone. Limits: a record holds at most 4 GiB; Linux.
+//!
+//! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
+//! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes.
+//! * [`FileView`] looks at a queue and changes nothing.
+//! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
+//!
+//! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `legacy` (converts folders that the
+//! Python library persist-queue wrote), `simulation` (a disk in memory, for tests).
 
 pub mod codec;
 mod durability;
@@ -13,3 +42,7 @@ pub use durability::Durability;
 pub use error::{Error, Result};
 pub use file::{FileQueue, FileView, Options, Rejected};
 pub use wait::Wait;
+
+#[cfg(all(doctest, feature = "msgpack"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

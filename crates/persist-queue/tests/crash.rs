@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use persist_queue::storage::Fault;
 use persist_queue::{Durability, Error};
 
-use support::oracle::Op;
+use support::oracle::{Op, Setup};
 use support::run::Run;
 use support::script;
 use support::survivors::{Promise, check_survivors};
@@ -31,28 +31,27 @@ fn the_script_is_rich() {
     let mut run = Run::new();
     run.all(&operations());
     assert!(operations().len() >= 200, "{}", operations().len());
-    check_survivors(&run.disk.after_kill(), run.path, &run.promise(), "the end");
+    check_survivors(&run.disk.after_kill(), run.path, &run.promise(), &run.case());
 }
 
 #[test]
 fn a_kill_between_any_two_operations_loses_nothing() {
     let mut run = Run::new();
-    for (index, op) in operations().into_iter().enumerate() {
+    for op in operations() {
         run.must(op);
-        let case = format!("killed after operation {index}, {op:?}");
-        check_survivors(&run.disk.after_kill(), run.path, &run.promise(), &case);
+        check_survivors(&run.disk.after_kill(), run.path, &run.promise(), &run.case());
     }
 }
 
 /// Runs the script until the process dies in call `at`, and gives what it had promised by then.
-fn die_at(at: u64, part: usize) -> (Run, Promise, String) {
+fn die_at(at: u64, part: usize) -> (Run, Promise) {
     let mut run = Run::new();
+    run.case = format!("died in call {at} after {part} bytes");
     run.disk.arm(Fault::Die { at, part });
-    for (index, op) in operations().into_iter().enumerate() {
+    for op in operations() {
         let step = run.step(op);
         if run.disk.fired() {
-            let case = format!("died in call {at} after {part} bytes, operation {index}, {op:?}");
-            return (run, step.promise, case);
+            return (run, step.promise);
         }
     }
     panic!("call {at} was never made");
@@ -61,8 +60,8 @@ fn die_at(at: u64, part: usize) -> (Run, Promise, String) {
 fn a_death_in_each_call_keeps_what_was_promised(parts: &[usize]) {
     for at in 1..=calls() {
         for part in parts {
-            let (run, promise, case) = die_at(at, *part);
-            check_survivors(&run.disk.after_kill(), run.path, &promise, &case);
+            let (run, promise) = die_at(at, *part);
+            check_survivors(&run.disk.after_kill(), run.path, &promise, &run.case());
         }
     }
 }
@@ -80,6 +79,24 @@ fn a_death_within_any_write() {
 #[test]
 fn a_death_after_any_call() {
     a_death_in_each_call_keeps_what_was_promised(&[usize::MAX]);
+}
+
+/// The next process may die as well, while it opens what this one left.
+#[test]
+fn a_death_while_opening_after_a_death() {
+    for at in 1..=calls() {
+        for next in 1.. {
+            let (mut run, promise) = die_at(at, usize::MAX);
+            run.die();
+            run.case = format!("{}, then in call {next} of opening", run.case);
+            run.disk.arm(Fault::Die { at: next, part: 30 });
+            run.step(Op::Open(Setup::PLAIN));
+            check_survivors(&run.disk.after_kill(), run.path, &promise, &run.case());
+            if !run.disk.fired() {
+                break;
+            }
+        }
+    }
 }
 
 /// A disk that refuses.
@@ -120,28 +137,43 @@ impl Refused {
                 break;
             }
         }
-        assert!(self.refused, "{}: never made", self.run.case);
+        assert!(self.refused, "{}: never made", self.run.case());
         self.survives_a_kill();
         if self.refusal.lasting {
-            operations.by_ref().take(LASTS).for_each(|op| self.step(op));
+            for op in operations.by_ref().take(LASTS) {
+                if !self.may_be_followed_by(op) {
+                    break;
+                }
+                self.step(op);
+            }
             self.survives_a_kill();
         }
         self.run.disk.disarm();
         self.step_if_closed();
         for op in operations.take(AFTERWARDS) {
+            if !self.may_be_followed_by(op) {
+                break;
+            }
+            let before = self.run.oracle.stored();
             self.run.must(op);
-            self.forget_doubts(op);
+            self.forget_doubts(&before);
         }
         self.survives_a_kill();
     }
 
+    /// What is in doubt is decided when the queue is opened; the oracle cannot know how.
+    fn may_be_followed_by(&self, op: Op) -> bool {
+        self.doubtful.is_empty() || !matches!(op, Op::Open(_))
+    }
+
     fn step(&mut self, op: Op) {
+        let before = self.run.oracle.stored();
         let step = self.run.step(op);
         self.refused |= self.run.disk.fired();
         match step.error {
-            None => self.forget_doubts(op),
+            None => self.forget_doubts(&before),
             Some(error) => {
-                self.is_from_the_disk(&error, op);
+                self.is_from_the_disk(&error);
                 if self.refusal.lasting && self.refusal.errno != libc::ENOSPC {
                     self.doubtful.extend(step.promise.in_doubt());
                 }
@@ -157,27 +189,27 @@ impl Refused {
             if self.refusal.lasting {
                 self.run.disk.disarm();
             }
-            self.run.must(Op::Open(support::oracle::Setup::PLAIN));
+            self.run.must(Op::Open(Setup::PLAIN));
         }
     }
 
     /// The next put that works shuts out what could not be cut off before it.
-    fn forget_doubts(&mut self, op: Op) {
-        if matches!(op, Op::Put(_)) {
-            let stored: BTreeSet<u64> = self.run.oracle.stored().into_iter().collect();
+    fn forget_doubts(&mut self, before: &[u64]) {
+        let stored = self.run.oracle.stored();
+        if stored.last() > before.last() {
             self.doubtful.retain(|id| stored.contains(id));
         }
     }
 
-    fn is_from_the_disk(&self, error: &Error, op: Op) {
-        let Error::Io { path, source, .. } = error else { panic!("{}: {error}", self.run.case) };
-        assert_eq!(source.raw_os_error(), Some(self.refusal.errno), "{}, {op:?}", self.run.case);
-        assert!(path.starts_with(self.run.path), "{}: {error}", self.run.case);
+    fn is_from_the_disk(&self, error: &Error) {
+        let Error::Io { path, source, .. } = error else { panic!("{}: {error}", self.run.case()) };
+        assert_eq!(source.raw_os_error(), Some(self.refusal.errno), "{}", self.run.case());
+        assert!(path.starts_with(self.run.path), "{}: {error}", self.run.case());
     }
 
     fn survives_a_kill(&self) {
         let promise = self.run.promise().or(&self.doubtful);
-        check_survivors(&self.run.disk.after_kill(), self.run.path, &promise, &self.run.case);
+        check_survivors(&self.run.disk.after_kill(), self.run.path, &promise, &self.run.case());
     }
 }
 

@@ -8,6 +8,8 @@
 // Helpers of tests may fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "processes/chunks.rs"]
+mod chunks;
 #[path = "processes/consuming.rs"]
 mod consuming;
 #[path = "processes/keeping.rs"]

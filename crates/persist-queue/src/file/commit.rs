@@ -146,6 +146,8 @@ struct Work {
     segments: Vec<Segment>,
     control: bool,
     folder: bool,
+    /// Segments that may be removed afterwards.
+    spent: Vec<u64>,
     head: Position,
     last_offset: u64,
 }
@@ -183,7 +185,12 @@ impl Log {
 
     /// Makes all that asked for it durable, and waits for it.
     pub(super) fn flush_all(&self) -> Result<()> {
-        let ticket = Ticket(self.lock().dirty.operations);
+        let ticket = {
+            let mut state = self.lock();
+            // One of its own: the failure of an earlier one was told to those whom it concerned.
+            state.dirty.operations += 1;
+            Ticket(state.dirty.operations)
+        };
         self.commit(ticket)
     }
 
@@ -207,16 +214,23 @@ impl Log {
     pub(super) fn flush_in_background(&self) {
         let (from, to) = (self.progress().done, self.lock().dirty.operations);
         if let Err(error) = self.flush_all() {
-            tracing::error!(%error, "a flush failed");
-            if let Error::Io { path, source, .. } = error {
-                self.lock().dirty.failed = Some(Failure {
-                    from,
-                    to,
-                    path,
-                    kind: source.kind(),
-                    code: source.raw_os_error(),
-                });
-            }
+            self.tell_later(error, from, to);
+        }
+    }
+
+    /// As [`Log::commit`], for a completion whose item is delivered whatever becomes of it: to keep
+    /// it back would lose it.
+    pub(super) fn commit_delivered(&self, ticket: Ticket) {
+        if let Err(error) = self.commit(ticket) {
+            self.tell_later(error, ticket.0 - 1, ticket.0);
+        }
+    }
+
+    fn tell_later(&self, error: Error, from: u64, to: u64) {
+        tracing::error!(%error, "a flush failed");
+        if let Error::Io { path, source, .. } = error {
+            self.lock().dirty.failed =
+                Some(Failure { from, to, path, kind: source.kind(), code: source.raw_os_error() });
         }
     }
 
@@ -231,7 +245,7 @@ impl Log {
         let outcome = match result {
             Ok(()) => {
                 finish_flush(&mut state, &work);
-                self.remove_spent(&mut state);
+                self.remove_spent(&mut state, work.spent);
                 Ok(work.upto)
             }
             Err(error) => {
@@ -240,7 +254,11 @@ impl Log {
             }
         };
         drop(state);
-        self.signals.items.notify_all();
+        match outcome {
+            Ok(_) => self.signals.items.notify_all(),
+            // What was taken back made room, and may have been the last that was unfinished.
+            Err(_) => self.signals.notify_all(),
+        }
         outcome
     }
 
@@ -253,8 +271,9 @@ impl Log {
         let segments = std::mem::take(&mut dirty.segments);
         let control = std::mem::take(&mut dirty.control);
         let folder = std::mem::take(&mut dirty.folder);
+        let spent = std::mem::take(&mut dirty.spent);
         let (head, last_offset) = (state.head.at, state.head.last_offset);
-        Work { upto, segments, control, folder, head, last_offset }
+        Work { upto, segments, control, folder, spent, head, last_offset }
     }
 
     fn sync(&self, work: &Work) -> Result<()> {
@@ -290,6 +309,8 @@ impl Log {
             let opened = segment::open(&*self.storage, &self.dir, previous, Access::Write);
             let Ok(Some(segment)) = opened else { break };
             let _ = self.storage.remove(&path);
+            // Else it would say after a power loss that what is withdrawn was lost.
+            let _ = self.storage.sync_dir(&self.dir);
             let at = Position { segment: previous, ..withheld.at };
             state.head = Head::new(segment, at, withheld.last_offset);
         }

@@ -160,24 +160,36 @@ impl ControlFile {
 
     /// The newest whole slot.
     pub(super) fn read(&self) -> Result<Option<Control>> {
-        let mut newest: Option<Control> = None;
-        for offset in SLOT_OFFSETS {
-            let mut bytes = [0; SLOT];
-            let read = self.file.read_at(&mut bytes, offset).context("read", &self.path)?;
-            let slot = Control::parse(&bytes[..read]).map_err(|version| Error::Unrecognised {
-                path: self.path.clone(),
-                reason: format!(
-                    "it has format version {version} and this library knows {VERSION}; \
-                     use a later persist-queue"
-                ),
-            })?;
-            if let Some(slot) = slot
-                && newest.as_ref().is_none_or(|newest| slot.generation > newest.generation)
-            {
-                newest = Some(slot);
+        Ok(self.read_and_judge()?.map(|(control, _)| control))
+    }
+
+    /// The newest whole slot, and whether the other one may have been newer before it was damaged.
+    pub(super) fn read_and_judge(&self) -> Result<Option<(Control, bool)>> {
+        let [first, second] = SLOT_OFFSETS.map(|offset| self.read_slot(offset));
+        Ok(match (first?, second?) {
+            (Some(first), Some(second)) if first.generation > second.generation => {
+                Some((first, false))
             }
-        }
-        Ok(newest)
+            (Some(_), Some(second)) => Some((second, false)),
+            (Some(only), None) | (None, Some(only)) => {
+                // The other slot of a new file was never written.
+                let may_be_old = only.generation > 1;
+                Some((only, may_be_old))
+            }
+            (None, None) => None,
+        })
+    }
+
+    fn read_slot(&self, offset: u64) -> Result<Option<Control>> {
+        let mut bytes = [0; SLOT];
+        let read = self.file.read_at(&mut bytes, offset).context("read", &self.path)?;
+        Control::parse(&bytes[..read]).map_err(|version| Error::Unrecognised {
+            path: self.path.clone(),
+            reason: format!(
+                "it has format version {version} and this library knows {VERSION}; \
+                 use a later persist-queue"
+            ),
+        })
     }
 
     /// Writes `control` into the slot whose turn it is.

@@ -36,7 +36,8 @@ pub(super) struct Handle {
 
 impl Handle {
     pub(super) fn new(log: &Log, options: &Options, patience: Patience) -> Result<Self> {
-        let inside = log.enter_patiently()?;
+        let mut inside = log.enter_patiently()?;
+        let again = inside.state.retry_set_aside();
         let handle = Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             autosave: options.autosave,
@@ -53,6 +54,9 @@ impl Handle {
             finished: AtomicU64::new(0),
         };
         drop(inside);
+        if again {
+            log.signals.items.notify_all();
+        }
         if handle.level != Durability::Process {
             log.sync_folder()?;
         }

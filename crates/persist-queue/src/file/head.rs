@@ -56,9 +56,11 @@ impl Head {
         self.sealed || records >= limits.records || (records > 0 && self.at.offset >= limits.bytes)
     }
 
-    /// The bytes that are still in memory, and where they start in the segment.
-    pub(super) fn recent(&self) -> (&[u8], u64) {
-        (&self.recent, self.recent_start)
+    /// The bytes of a segment that are still in memory, and where they start in it.
+    #[inline]
+    pub(super) fn recent(&self, segment: u64) -> (&[u8], u64) {
+        // What is shown may end in an older segment, while this one waits for a flush.
+        if segment == self.at.segment { (&self.recent, self.recent_start) } else { (&[], 0) }
     }
 
     pub(super) fn forget_recent(&mut self) {

@@ -76,6 +76,7 @@ pub(super) struct Totals {
 
 /// What only one thread at a time may touch.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact by itself")]
 pub(super) struct State {
     /// This process has the kernel's lock, and the rest of this is up to date.
     pub(super) held: bool,
@@ -149,6 +150,10 @@ impl Log {
             options.legacy_format.as_deref(),
         )?;
         let opened = recovery::open(&*storage, dir, codec, options.limits.records)?;
+        if options.durability != Durability::Process {
+            // A tail that a killed process moved may be nowhere but in the page cache.
+            opened.file.file.sync().context("flush", &opened.file.path)?;
+        }
         recovery::remove_spent(&storage, dir, &opened.control);
         let identity = storage.identity(&opened.file.path).context("inspect", &opened.file.path)?;
         let log = Arc::new(Self {
@@ -233,7 +238,10 @@ impl Log {
         })?;
         match outcome {
             Outcome::Done(inside) => Ok(inside),
-            Outcome::TimedOut | Outcome::Locked => Err(self.locked()),
+            Outcome::TimedOut | Outcome::Locked => {
+                self.stop_asking();
+                Err(self.locked())
+            }
         }
     }
 
@@ -284,12 +292,13 @@ impl State {
 
     /// What a reader may see.
     pub(super) fn view<'a>(&'a self, log: &'a Log) -> LogView<'a> {
+        let head = self.visible_head();
         LogView {
             storage: &*log.storage,
             dir: &log.dir,
             salt: self.control.salt,
-            head: self.visible_head(),
-            recent: self.head.recent(),
+            head,
+            recent: self.head.recent(head.segment),
         }
     }
 
@@ -309,10 +318,21 @@ impl State {
             dir: &log.dir,
             salt: self.control.salt,
             head,
-            recent: self.head.recent(),
+            recent: self.head.recent(head.segment),
         };
         let reader = if again { &mut self.rereader } else { &mut self.reader };
         reader.next(at, &view, into)
+    }
+
+    /// Has those delivered again that could not be deserialized: who opens the queue anew may know
+    /// how, and another object of this process may have kept the log open. Says whether there were
+    /// any.
+    pub(super) fn retry_set_aside(&mut self) -> bool {
+        let aside = std::mem::take(&mut self.set_aside);
+        for sequence in &aside {
+            self.window.retry_set_aside(*sequence);
+        }
+        !aside.is_empty()
     }
 
     /// Has everything delivered again that is not final.
@@ -364,16 +384,15 @@ impl State {
             ..self.control
         };
         let written = self.file.write(&control);
-        match written {
-            Ok(()) => self.control = control,
+        if written.is_ok() {
+            self.control = control;
+        } else {
             // The slot may hold anything now, even all of what was refused; the next write must not
             // go to the other one.
-            Err(_) => {
-                self.control.codec = control.codec;
-                let same = Control { generation: control.generation, ..self.control.clone() };
-                if self.file.write(&same).is_ok() {
-                    self.control = same;
-                }
+            self.control.codec = control.codec;
+            let same = Control { generation: control.generation, ..self.control.clone() };
+            if self.file.write(&same).is_ok() {
+                self.control = same;
             }
         }
         self.unsaved &= written.is_err();
@@ -395,8 +414,12 @@ impl Inside<'_> {
 
     pub(super) fn finished(&mut self, records: u64) {
         self.log.totals.finished.fetch_add(records, Ordering::Relaxed);
-        if self.log.signals.done.is_awaited() {
-            self.log.signals.done.notify_all();
+        let signals = &self.log.signals;
+        // What one object has in flight takes room in the eyes of the others.
+        for signal in [&signals.done, &signals.space] {
+            if signal.is_awaited() {
+                signal.notify_all();
+            }
         }
         self.tell_others();
     }

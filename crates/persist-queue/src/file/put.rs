@@ -20,7 +20,8 @@ impl Log {
     ) -> Slim<Attempt<Option<Ticket>>> {
         check_sizes(payloads)?;
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
-        if handle.maxsize > 0 && inside.size(handle) + payloads.len() as u64 > handle.maxsize {
+        if handle.maxsize > 0 && inside.room_taken(handle) + payloads.len() as u64 > handle.maxsize
+        {
             return if payloads.len() as u64 > handle.maxsize {
                 Err(Error::Full { path: self.dir.clone(), limit: handle.maxsize }.into())
             } else {
@@ -30,8 +31,9 @@ impl Log {
         let was_due = inside.state.dirty.due.is_some();
         let ticket = inside.append(handle, payloads)?;
         let first_dirty = !was_due && inside.state.dirty.due.is_some();
-        drop(inside);
+        // Before anybody can take it and say that it is done.
         self.totals.appended.fetch_add(payloads.len() as u64, Ordering::Relaxed);
+        drop(inside);
         if ticket.is_none() {
             match payloads.len() {
                 1 => self.signals.items.notify_one(),

@@ -1,7 +1,10 @@
 //! The typed queue.
 
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::options::Options;
@@ -32,7 +35,35 @@ use crate::{Error, Result};
 pub struct FileQueue<T, C = DefaultCodec> {
     store: FileStore,
     codec: C,
+    untold: Untold,
     items: PhantomData<fn(T) -> T>,
+}
+
+/// Errors that came behind items that were given out; the next take tells them.
+#[derive(Debug, Default)]
+struct Untold {
+    any: AtomicBool,
+    errors: Mutex<VecDeque<Box<Error>>>,
+}
+
+impl Untold {
+    fn keep(&self, error: Box<Error>) {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).push_back(error);
+        self.any.store(true, Ordering::Release);
+    }
+
+    #[inline]
+    fn tell(&self) -> Slim<()> {
+        if self.any.load(Ordering::Acquire) { self.tell_first() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn tell_first(&self) -> Slim<()> {
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = errors.pop_front();
+        self.any.store(!errors.is_empty(), Ordering::Release);
+        first.map_or(Ok(()), Err)
+    }
 }
 
 /// An item that was not put, and why.
@@ -81,7 +112,7 @@ fn this_thread() -> u64 {
 impl<T, C: Codec<T>> FileQueue<T, C> {
     pub(super) fn new(options: Options, path: &Path, codec: C) -> Result<Self> {
         let store = FileStore::open(path, codec.name(), options, Patience::Wait)?;
-        Ok(Self { store, codec, items: PhantomData })
+        Ok(Self { store, codec, untold: Untold::default(), items: PhantomData })
     }
 
     /// Puts an item, and waits while the queue is full.
@@ -167,6 +198,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
 
     #[inline]
     fn get_wait(&self, wait: Wait) -> Slim<Option<T>> {
+        self.untold.tell()?;
         with_buffer(|payload| {
             let taken = self.store.take(&mut Thread, this_thread(), wait, payload)?;
             taken.map(|taken| self.deliver(taken, payload)).transpose()
@@ -187,7 +219,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
                 Ok(None) => break,
                 Err(error) if items.is_empty() => return Err(*error),
                 Err(error) => {
-                    tracing::error!(%error, "between two items");
+                    self.untold.keep(error);
                     break;
                 }
             }

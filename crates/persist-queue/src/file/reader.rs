@@ -255,7 +255,8 @@ impl Open {
             Some(next) => Position { segment: next.number, offset: segment::HEADER, ..at },
             None => Position { sequence: at.sequence, ..log.head },
         };
-        if self.next.is_some() && until == Some(at.sequence) {
+        // Less only where segments were exchanged: then what they hold twice is not read twice.
+        if self.next.is_some() && until.is_some_and(|until| until <= at.sequence) {
             return Ok(Behind::Segment(next));
         }
         let rest = self.read(at.offset, end.saturating_sub(at.offset))?;

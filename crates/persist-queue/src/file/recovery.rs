@@ -29,17 +29,10 @@ pub(super) fn open(
     chunk_records: u64,
 ) -> Result<Opened> {
     let file = ControlFile::open(storage, dir, Access::Write)?;
-    let control = file.as_ref().map(ControlFile::read).transpose()?.flatten();
-    let (mut control, intact) = match control {
-        Some(control) => (control, true),
-        None => match rebuilt(storage, dir)? {
-            Some(control) => (control, false),
-            None => {
-                refuse_foreign(storage, dir)?;
-                (fresh(codec, chunk_records), false)
-            }
-        },
-    };
+    let control = read_control(storage, dir, file.as_ref())?;
+    let intact = control.is_some();
+    let mut control =
+        control.map_or_else(|| rebuilt_or_fresh(storage, dir, codec, chunk_records), Ok)?;
     if control.codec != codec {
         return Err(Error::CodecMismatch {
             path: dir.to_owned(),
@@ -71,13 +64,73 @@ pub(super) fn open(
 /// Reads the control file, or makes one from the segments, without changing anything.
 pub(super) fn inspect(storage: &dyn Storage, dir: &Path) -> Result<Option<(Control, Position)>> {
     let file = ControlFile::open(storage, dir, Access::Read)?;
-    let control = match file.map(|file| file.read()).transpose()?.flatten() {
+    let control = match read_control(storage, dir, file.as_ref())? {
         Some(control) => Some(control),
         None => rebuilt(storage, dir)?,
     };
     let Some(control) = control else { return Ok(None) };
     let head = find_head(storage, dir, &control)?.map_or(control.tail, |end| end.at);
     Ok(Some((control, head)))
+}
+
+/// What the control file says, as far as that can be true of these segments.
+fn read_control(
+    storage: &dyn Storage,
+    dir: &Path,
+    file: Option<&ControlFile>,
+) -> Result<Option<Control>> {
+    let read = file.map(ControlFile::read_and_judge).transpose()?.flatten();
+    let Some((mut control, may_be_old)) = read else { return Ok(None) };
+    if !belongs(storage, dir, control.salt)? {
+        return Ok(None);
+    }
+    if may_be_old {
+        control.tail = skip_spent(storage, dir, &control)?;
+    }
+    Ok(Some(control))
+}
+
+/// Whether a control file with this salt is of the queue whose segments these are.
+fn belongs(storage: &dyn Storage, dir: &Path, salt: u32) -> Result<bool> {
+    let mut others = false;
+    for number in segment::numbers(storage, dir)? {
+        let segment = segment::open(storage, dir, number, Access::Read)?;
+        let Some(header) = segment.and_then(|segment| segment.header) else { continue };
+        if header.salt == salt {
+            return Ok(true);
+        }
+        others = true;
+    }
+    Ok(!others)
+}
+
+/// The tail, or where the log begins if an old tail's segment was finished and removed since.
+fn skip_spent(storage: &dyn Storage, dir: &Path, control: &Control) -> Result<Position> {
+    let numbers = segment::numbers(storage, dir)?;
+    if numbers.contains(&control.tail.segment) {
+        return Ok(control.tail);
+    }
+    for number in numbers.into_iter().filter(|number| *number > control.tail.segment) {
+        if let Some(segment) = segment::open(storage, dir, number, Access::Read)?
+            && let Some(start) = start_of(&segment, control.salt)?
+        {
+            return Ok(start);
+        }
+    }
+    Ok(control.tail)
+}
+
+fn rebuilt_or_fresh(
+    storage: &dyn Storage,
+    dir: &Path,
+    codec: &str,
+    chunk_records: u64,
+) -> Result<Control> {
+    if let Some(control) = rebuilt(storage, dir)? {
+        return Ok(control);
+    }
+    refuse_foreign(storage, dir)?;
+    Ok(fresh(codec, chunk_records))
 }
 
 fn fresh(codec: &str, chunk_records: u64) -> Control {
@@ -146,16 +199,25 @@ fn rebuilt(storage: &dyn Storage, dir: &Path) -> Result<Option<Control>> {
 /// The end of the log.
 struct End {
     segment: Segment,
+    /// The number of the segment's first record.
+    first_sequence: u64,
     at: Position,
     last_offset: u64,
+}
+
+impl End {
+    fn start(segment: Segment, at: Position) -> Self {
+        Self { segment, first_sequence: at.sequence, at, last_offset: 0 }
+    }
 }
 
 /// Looks for the end of the log, from the hint on where the hint proves right, else from the tail.
 fn find_head(storage: &dyn Storage, dir: &Path, control: &Control) -> Result<Option<End>> {
     if let Some(segment) = writable(storage, dir, control.head.segment)?
-        && hint_holds(&segment, control)?
+        && let Some(first_sequence) = hint_holds(&segment, control)?
     {
-        let hint = End { segment, at: control.head, last_offset: control.last_offset };
+        let last_offset = control.last_offset;
+        let hint = End { segment, first_sequence, at: control.head, last_offset };
         return scan(storage, dir, control.salt, hint).map(Some);
     }
     for number in segment::numbers(storage, dir)? {
@@ -164,7 +226,7 @@ fn find_head(storage: &dyn Storage, dir: &Path, control: &Control) -> Result<Opt
         }
         let Some(segment) = writable(storage, dir, number)? else { continue };
         if let Some(at) = start_of(&segment, control.salt)? {
-            return scan(storage, dir, control.salt, End { segment, at, last_offset: 0 }).map(Some);
+            return scan(storage, dir, control.salt, End::start(segment, at)).map(Some);
         }
     }
     Ok(None)
@@ -194,23 +256,26 @@ fn start_of(segment: &Segment, salt: u32) -> Result<Option<Position>> {
     })
 }
 
-/// Whether the record in front of the hint is really there.
-fn hint_holds(segment: &Segment, control: &Control) -> Result<bool> {
-    let Some(header) = &segment.header else { return Ok(false) };
+/// Whether the record in front of the hint is really there. Gives the number of the segment's first
+/// record.
+fn hint_holds(segment: &Segment, control: &Control) -> Result<Option<u64>> {
+    let Some(header) = &segment.header else { return Ok(None) };
+    let first = Some(header.first_sequence);
     if header.salt != control.salt {
-        return Ok(false);
+        return Ok(None);
     }
     if control.last_offset == 0 {
         let start = control.head.offset == segment::HEADER;
-        return Ok(start && header.first_sequence == control.head.sequence);
+        return Ok(first.filter(|first| start && *first == control.head.sequence));
     }
-    let Some(size) = control.head.offset.checked_sub(control.last_offset) else { return Ok(false) };
+    let Some(size) = control.head.offset.checked_sub(control.last_offset) else { return Ok(None) };
     let mut bytes = vec![0; usize::try_from(size).unwrap_or(0).min(1 << 32)];
     let read =
         segment.file.read_at(&mut bytes, control.last_offset).context("read", &segment.path)?;
     let parsed = record::parse(&bytes[..read], control.salt);
-    let Parsed::Record(record) = parsed else { return Ok(false) };
-    Ok(record.sequence + 1 == control.head.sequence && record.size() == size)
+    let Parsed::Record(record) = parsed else { return Ok(None) };
+    let holds = record.sequence + 1 == control.head.sequence && record.size() == size;
+    Ok(first.filter(|_| holds))
 }
 
 /// Walks over whole records from `end` to the last one.
@@ -224,11 +289,33 @@ fn scan(storage: &dyn Storage, dir: &Path, salt: u32, mut end: End) -> Result<En
     }
 }
 
-/// The segment behind the end, if the log goes on there.
+/// The segment behind the end in which the log goes on. Some in between may be lost: what is behind
+/// them must be found now, not when the log has grown up to it.
 fn following(storage: &dyn Storage, dir: &Path, salt: u32, end: &End) -> Result<Option<End>> {
-    let Some(next) = writable(storage, dir, end.at.segment + 1)? else { return Ok(None) };
-    let Some(at) = start_of(&next, salt)? else { return Ok(None) };
-    Ok(Some(End { segment: next, at, last_offset: 0 }))
+    let next = end.at.segment + 1;
+    if let Some(found) = goes_on_in(storage, dir, salt, end, next)? {
+        return Ok(Some(found));
+    }
+    for number in segment::numbers(storage, dir)? {
+        if number > next
+            && let Some(found) = goes_on_in(storage, dir, salt, end, number)?
+        {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn goes_on_in(
+    storage: &dyn Storage,
+    dir: &Path,
+    salt: u32,
+    end: &End,
+    number: u64,
+) -> Result<Option<End>> {
+    let Some(next) = writable(storage, dir, number)? else { return Ok(None) };
+    let start = start_of(&next, salt)?.filter(|at| at.sequence >= end.first_sequence);
+    Ok(start.map(|at| End::start(next, at)))
 }
 
 fn walk_segment(end: &mut End, salt: u32) -> Result<()> {
@@ -287,14 +374,14 @@ pub(super) fn count_marks(control: &Control, log: &LogView<'_>) -> Result<u64> {
     Ok(marks)
 }
 
-/// Removes segments in front of the tail that a process left behind when it died.
+/// Removes segments in front of the tail that a process left behind when it died, or could not remove.
 pub(super) fn remove_spent(storage: &Arc<dyn Storage>, dir: &Path, control: &Control) {
-    for number in (0..control.tail.segment).rev() {
-        let ours = segment::open(&**storage, dir, number, Access::Read).ok().flatten();
-        let ours = ours.and_then(|found| found.header).is_some_and(|h| h.salt == control.salt);
-        // Not being able to remove it costs space, not items.
-        if !ours || storage.remove(&dir.join(segment::name(number))).is_err() {
-            return;
+    // Not being able to remove one costs space, not items.
+    let numbers = segment::numbers(&**storage, dir).unwrap_or_default();
+    for number in numbers.into_iter().filter(|number| *number < control.tail.segment) {
+        let found = segment::open(&**storage, dir, number, Access::Read).ok().flatten();
+        if found.and_then(|found| found.header).is_some_and(|h| h.salt == control.salt) {
+            let _ = storage.remove(&dir.join(segment::name(number)));
         }
     }
 }

@@ -15,12 +15,13 @@ impl Log {
         state.oldest = tail;
         state.dirty.spent.extend(spent);
         if !state.dirty.is_pending() {
-            self.remove_spent(state);
+            let spent = std::mem::take(&mut state.dirty.spent);
+            self.remove_spent(state, spent);
         }
     }
 
-    pub(super) fn remove_spent(&self, state: &mut State) {
-        for number in std::mem::take(&mut state.dirty.spent) {
+    pub(super) fn remove_spent(&self, state: &mut State, spent: Vec<u64>) {
+        for number in spent {
             let path = self.dir.join(segment::name(number));
             let removed = if state.keep.remove(&number) {
                 let aside = self.dir.join(format!("damaged-{}", segment::name(number)));

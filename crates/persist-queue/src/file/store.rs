@@ -221,7 +221,8 @@ impl FileStore {
     /// Says what became of records that `thread` took.
     ///
     /// # Errors
-    /// [`Error::Io`] where that cannot be stored; the records then wait again.
+    /// [`Error::Io`] where that cannot be stored; the records then wait again. Where it is stored and
+    /// cannot be flushed the records stay delivered, and the next put says so.
     pub fn settle<H: Host>(
         &self,
         host: &mut H,
@@ -252,7 +253,8 @@ impl FileStore {
                     }
                 }
             };
-        self.commit(host, ticket)
+        let Some(ticket) = ticket else { return Ok(()) };
+        host.offload(move || attachment.log.commit_delivered(ticket))
     }
 
     /// Copies the payload of the next record into `into`; gives its sequence number.

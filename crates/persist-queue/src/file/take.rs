@@ -46,8 +46,9 @@ impl Log {
             inside.state.pins += 1;
         }
         drop(inside);
+        // Of those who wait one may want more room than there is, another just this.
         if self.signals.space.is_awaited() {
-            self.signals.space.notify_one();
+            self.signals.space.notify_all();
         }
         Ok(Attempt::Done(sequence))
     }
@@ -55,6 +56,12 @@ impl Log {
     /// Copies the payload of the next record to the end of `into` without taking it.
     pub(super) fn peek(&self, handle: &Handle, into: &mut Vec<u8>) -> Slim<Attempt<u64>> {
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
+        if !handle.took_over.load(Ordering::Relaxed)
+            && let Some(mut at) = inside.state.window.first_to_take_over(handle.id)
+            && let Found::Record { .. } = inside.state.read(self, true, &mut at, into)?
+        {
+            return Ok(Attempt::Done(at.sequence));
+        }
         let mut at = inside.state.cursor;
         Ok(inside.find(&mut at, into)?.map_or(Attempt::NotYet, |_| Attempt::Done(at.sequence)))
     }
@@ -81,16 +88,24 @@ impl Log {
         }
         let owner = Owner { handle: handle.id, thread };
         let window = &mut inside.state.window;
+        // Somebody else may have finished it since, or taken it over.
+        let held = |sequence: &&u64| window.holds(owner, **sequence);
         match fate {
             Fate::Delivered => {
                 return Ok(Attempt::Done(inside.finish_delivered(handle, owner, taken)?));
             }
             Fate::Undecodable => {
-                taken.iter().for_each(|taken| window.set_aside(owner, *taken));
-                inside.state.set_aside.extend(taken);
+                let held: Vec<u64> = taken.iter().filter(held).copied().collect();
+                for sequence in &held {
+                    window.set_aside(owner, *sequence);
+                }
+                inside.state.set_aside.extend(held);
             }
             Fate::GivenBack => {
-                taken.iter().for_each(|taken| window.give_back(owner, *taken));
+                let held: Vec<u64> = taken.iter().filter(held).copied().collect();
+                for sequence in held {
+                    window.give_back(owner, sequence);
+                }
                 drop(inside);
                 self.signals.items.notify_all();
             }
@@ -100,10 +115,10 @@ impl Log {
 
     /// Makes final what `thread` has taken; see [`super::window::Window::release_all`].
     pub(super) fn task_done(&self, handle: &Handle, thread: u64) -> Slim<Attempt<Option<Ticket>>> {
+        let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
         if handle.unfinished(self) == 0 {
             return Err(Error::NothingUnfinished { path: self.dir.clone() }.into());
         }
-        let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
         let owner = Owner { handle: handle.id, thread };
         let mut ticket = None;
         if let Some((owner, ranges)) = inside.state.window.release_all(owner) {
@@ -142,6 +157,12 @@ impl Inside<'_> {
     /// may come back.
     pub(super) fn size(&self, handle: &Handle) -> u64 {
         self.state.waiting() + self.state.window.held_by_others(handle.id)
+    }
+
+    /// As [`Inside::size`], with what is not shown yet because it waits for its flush.
+    pub(super) fn room_taken(&self, handle: &Handle) -> u64 {
+        let withheld = self.state.head.at.sequence - self.state.visible_head().sequence;
+        self.size(handle) + withheld
     }
 
     /// Fails where another process consumes in a way that does not go together.
@@ -187,18 +208,24 @@ impl Inside<'_> {
     fn take_and_finish_all(&mut self, handle: &Handle) -> Result<(u64, Option<Ticket>)> {
         let owner = Owner { handle: handle.id, thread: u64::MAX };
         let mut taken = Held::new();
+        let finished =
+            self.take_all(handle, owner, &mut taken).and_then(|()| self.finish(handle, &taken));
+        let ticket = finished.inspect_err(|_| {
+            for sequence in taken.iter().cloned().flatten() {
+                self.state.window.give_back(owner, sequence);
+            }
+        })?;
+        Ok((taken.len() as u64, ticket))
+    }
+
+    fn take_all(&mut self, handle: &Handle, owner: Owner, taken: &mut Held) -> Result<()> {
         let mut payload = Vec::new();
         while let Some(sequence) = self.take(handle, owner, &mut payload)? {
             taken.push_back(sequence..sequence + 1);
             self.state.window.release_one(owner, sequence);
             payload.clear();
         }
-        let ticket = self.finish(handle, &taken).inspect_err(|_| {
-            for sequence in taken.iter().cloned().flatten() {
-                self.state.window.give_back(owner, sequence);
-            }
-        })?;
-        Ok((taken.len() as u64, ticket))
+        Ok(())
     }
 
     #[inline]
@@ -244,11 +271,13 @@ impl Inside<'_> {
                     state.cursor = step(*at, size);
                     if aside {
                         state.window.push_aside(*at);
-                    } else if let Some(left) = state.marks_ahead.checked_sub(1) {
-                        state.marks_ahead = left;
-                    } else {
+                        continue;
+                    }
+                    state.window.push_finished(*at);
+                    match state.marks_ahead.checked_sub(1) {
+                        Some(left) => state.marks_ahead = left,
                         // A mark that nobody announced: the power went in between.
-                        self.finished(1);
+                        None => self.finished(1),
                     }
                 }
             }

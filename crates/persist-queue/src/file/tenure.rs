@@ -17,6 +17,8 @@ use crate::{Error, Result};
 
 /// How soon to try again what could not be done now.
 const SOON: Duration = Duration::from_micros(200);
+/// Not at any time, but somebody must notice when the watched file is written.
+const UNTIL_POKED: Duration = Duration::MAX;
 
 impl Log {
     /// Gets the kernel's lock if it is free.
@@ -79,7 +81,13 @@ impl Log {
         if let Some(newest) = newest.filter(|newest| newest.generation > state.control.generation) {
             self.adopt(state, newest)?;
         }
-        self.walk_on(state)?;
+        walk_on(state)?;
+        while let Some(next) = self.begun_segment(state)? {
+            state.dirty.folder = true;
+            state.head = next;
+            state.unsaved = true;
+            walk_on(state)?;
+        }
         // Marks are written without the control file, so there may be one more each time.
         if state.control.marks_until > state.control.tail.sequence && !state.consumer_held {
             rewind(state);
@@ -123,6 +131,20 @@ impl Log {
         Ok(())
     }
 
+    /// The segment behind the head's that a process began and did not live to announce. To go on in
+    /// the old one would make the records there look like remains.
+    fn begun_segment(&self, state: &State) -> Result<Option<Head>> {
+        let number = state.head.at.segment + 1;
+        let next = segment::open(&*self.storage, &self.dir, number, Access::Write)?;
+        let (sequence, salt) = (state.head.at.sequence, state.control.salt);
+        let begun = next.filter(|next| {
+            let header = next.header.as_ref();
+            header.is_some_and(|found| found.first_sequence == sequence && found.salt == salt)
+        });
+        let at = Position { segment: number, offset: segment::HEADER, sequence };
+        Ok(begun.map(|segment| Head::new(segment, at, 0)))
+    }
+
     fn move_head(&self, state: &mut State, at: Position, last_offset: u64) -> Result<()> {
         let segment = if at.segment == state.head.at.segment {
             state.head.segment.clone()
@@ -140,29 +162,29 @@ impl Log {
         state.head = Head::new(segment, at, last_offset);
         Ok(())
     }
+}
 
-    /// Walks over records whose writer died before it could say that they are there.
-    fn walk_on(&self, state: &mut State) -> Result<()> {
-        let segment = state.head.segment.clone();
-        let size = segment.file.size().context("inspect", &segment.path)?;
-        if size <= state.head.at.offset {
-            return Ok(());
-        }
-        let mut reader = Reader::default();
-        let (mut at, mut last_offset) = (state.head.at, state.head.last_offset);
-        while let Some((start, after)) = reader.next_in(&segment, at, size, state.control.salt)? {
-            last_offset = start.offset;
-            at = after;
-        }
-        if size > at.offset {
-            segment.file.set_size(at.offset).context("truncate", &segment.path)?;
-        }
-        if at != state.head.at {
-            state.head = Head::new(segment, at, last_offset);
-            state.unsaved = true;
-        }
-        Ok(())
+/// Walks over records whose writer died before it could say that they are there.
+fn walk_on(state: &mut State) -> Result<()> {
+    let segment = state.head.segment.clone();
+    let size = segment.file.size().context("inspect", &segment.path)?;
+    if size <= state.head.at.offset {
+        return Ok(());
     }
+    let mut reader = Reader::default();
+    let (mut at, mut last_offset) = (state.head.at, state.head.last_offset);
+    while let Some((start, after)) = reader.next_in(&segment, at, size, state.control.salt)? {
+        last_offset = start.offset;
+        at = after;
+    }
+    if size > at.offset {
+        segment.file.set_size(at.offset).context("truncate", &segment.path)?;
+    }
+    if at != state.head.at {
+        state.head = Head::new(segment, at, last_offset);
+        state.unsaved = true;
+    }
+    Ok(())
 }
 
 /// Starts again at the tail, with nothing in memory of what others may have finished since.
@@ -180,19 +202,21 @@ impl Kept for Log {
         if poked && locks.is_changed() {
             self.signals.notify_all();
         }
-        let (lock, due) = match self.try_lock() {
-            Some(mut state) => (self.tend_lock(&mut state), state.dirty.due),
-            None => {
+        let mut state = match self.try_lock() {
+            Some(state) => state,
+            None if locks.is_wanted() => {
                 // Whoever is inside gives the lock up when he leaves.
-                if locks.is_wanted() {
-                    self.asked.store(true, Ordering::Relaxed);
-                }
+                self.asked.store(true, Ordering::Relaxed);
                 return Some(SOON);
             }
+            None => self.lock(),
         };
+        let (lock, due) = (self.tend_lock(&mut state), state.dirty.due);
+        drop(state);
         // Last, since a disk may take its time.
         let flush = due.and_then(|due| self.flush_when_due(due));
-        [flush, lock].into_iter().flatten().min()
+        let wait = self.signals.are_awaited().then_some(UNTIL_POKED);
+        [flush, lock, wait].into_iter().flatten().min()
     }
 }
 

@@ -98,6 +98,22 @@ impl Window {
         others.flat_map(|holding| &holding.held).map(|held| held.end - held.start).sum()
     }
 
+    pub(super) fn holds(&self, owner: Owner, sequence: u64) -> bool {
+        let own = self.holdings.iter().filter(|holding| holding.owner == owner);
+        own.flat_map(|holding| &holding.held).any(|held| held.contains(&sequence))
+    }
+
+    /// The oldest record that `handle` would take over, where it is older than all that wait.
+    pub(super) fn first_to_take_over(&self, handle: u64) -> Option<Position> {
+        let others = self.holdings.iter();
+        let others = others.filter(|holding| holding.owner.handle != handle && !holding.autosave);
+        let oldest = others.filter_map(|holding| Some(holding.held.front()?.start)).min()?;
+        if self.waiting.first().is_some_and(|waiting| *waiting < oldest) {
+            return None;
+        }
+        self.index(oldest).map(|index| self.entries[index].at())
+    }
+
     /// Adds the record behind the last one, as taken.
     pub(super) fn push_taken(&mut self, at: Position, owner: Owner, autosave: bool) {
         self.entries.push_back(Entry::new(at, State::InFlight));
@@ -107,6 +123,15 @@ impl Window {
     /// Adds the record behind the last one, as one that this process cannot deserialize.
     pub(super) fn push_aside(&mut self, at: Position) {
         self.entries.push_back(Entry::new(at, State::SetAside));
+    }
+
+    /// Adds the record behind the last one, as one that has its mark already. Nothing needs to be
+    /// known of it where nothing older is unfinished.
+    pub(super) fn push_finished(&mut self, at: Position) {
+        if !self.is_empty() {
+            self.entries.push_back(Entry::new(at, State::Finished));
+            self.finished += 1;
+        }
     }
 
     /// The oldest record that was given back.
@@ -125,21 +150,19 @@ impl Window {
     /// Drops a record that was given back and turned out to be damaged.
     pub(super) fn lose_waiting(&mut self, sequence: u64) {
         self.waiting.remove(&sequence);
-        self.set(sequence, State::Finished);
+        if let Some(index) = self.index(sequence) {
+            self.entries.remove(index);
+        }
     }
 
     fn hold(&mut self, sequence: u64, owner: Owner, autosave: bool) {
-        let same = |holding: &&mut Holding| holding.owner == owner;
-        let holding = match self.holdings.iter_mut().find(same) {
-            Some(holding) => holding,
-            None => {
-                self.holdings.retain(|holding| !holding.held.is_empty());
-                self.holdings.push(Holding { owner, autosave, held: Held::new() });
-                let last = self.holdings.len() - 1;
-                &mut self.holdings[last]
-            }
-        };
-        insert(&mut holding.held, sequence);
+        let same = |holding: &Holding| holding.owner == owner;
+        let index = self.holdings.iter().position(same).unwrap_or_else(|| {
+            self.holdings.retain(|holding| !holding.held.is_empty());
+            self.holdings.push(Holding { owner, autosave, held: Held::new() });
+            self.holdings.len() - 1
+        });
+        insert(&mut self.holdings[index].held, sequence);
     }
 
     /// Takes from `owner` all that it holds; where it holds nothing, the oldest record in flight
@@ -157,7 +180,7 @@ impl Window {
             .min_by_key(|(sequence, _)| *sequence);
         let (sequence, holding) = oldest?;
         remove(&mut holding.held, sequence);
-        Some((holding.owner, Held::from([sequence..sequence + 1])))
+        Some((holding.owner, one(sequence)))
     }
 
     /// Takes one record from `owner`.
@@ -181,6 +204,15 @@ impl Window {
     pub(super) fn set_aside(&mut self, owner: Owner, sequence: u64) {
         self.release_one(owner, sequence);
         self.set(sequence, State::SetAside);
+    }
+
+    /// Has a record delivered again that was put aside.
+    pub(super) fn retry_set_aside(&mut self, sequence: u64) {
+        let entry = self.index(sequence).map(|index| self.entries[index]);
+        if entry.is_some_and(|entry| entry.place & 3 == State::SetAside as u64) {
+            self.set(sequence, State::Waiting);
+            self.waiting.insert(sequence);
+        }
     }
 
     /// Gives a record back, to be delivered again in its place.
@@ -262,6 +294,13 @@ impl Window {
         }
         self.entries.binary_search_by_key(&sequence, |entry| entry.sequence).ok()
     }
+}
+
+/// A range of one number.
+fn one(number: u64) -> Held {
+    let mut held = Held::with_capacity(1);
+    held.push_back(number..number + 1);
+    held
 }
 
 /// Adds one number to ordered ranges.

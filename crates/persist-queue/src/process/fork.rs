@@ -5,13 +5,18 @@
 //! at once, before any of its own code runs. All else is left to the first use of a queue in the
 //! child, which sees another [`generation`] and opens the queue anew: the threads and the locked
 //! mutexes of the parent do not exist in the child and must not be touched there.
+//!
+//! A thread that forks waits until no other one is between opening a lock file and noting it, or the
+//! child would have a descriptor that it does not know of.
 #![allow(unsafe_code)]
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io;
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
 
 const FREE: RawFd = -1;
@@ -45,15 +50,18 @@ pub(crate) struct NotInherited {
 }
 
 impl NotInherited {
-    pub(crate) fn new(file: File) -> Self {
+    pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<Self> {
         REGISTERED.call_once(|| {
-            // SAFETY: `in_child` is a plain function without arguments that lives as long as the
-            // program and does only what is allowed in the child of a process with threads: atomic
+            // SAFETY: these are plain functions without arguments that live as long as the program.
+            // `in_child` does only what is allowed in the child of a process with threads: atomic
             // accesses and close(2).
-            unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+            unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
         });
+        let gate = Gate::pass();
+        let file = options.open(path)?;
         let slot = occupy(&FIRST, file.as_raw_fd());
-        Self { file: ManuallyDrop::new(file), slot }
+        drop(gate);
+        Ok(Self { file: ManuallyDrop::new(file), slot })
     }
 
     /// Whether the descriptor is open: not in a forked child.
@@ -73,6 +81,7 @@ impl Deref for NotInherited {
 impl Drop for NotInherited {
     fn drop(&mut self) {
         let descriptor = self.file.as_raw_fd();
+        let _gate = Gate::pass();
         let ours =
             self.slot.compare_exchange(descriptor, FREE, Ordering::AcqRel, Ordering::Relaxed);
         if ours.is_ok() {
@@ -81,6 +90,35 @@ impl Drop for NotInherited {
             unsafe { ManuallyDrop::drop(&mut self.file) };
         }
     }
+}
+
+/// What only one thread can pass at a time: one that opens or closes a lock file, or one that forks.
+struct Gate;
+
+static CLOSED: AtomicBool = AtomicBool::new(false);
+
+impl Gate {
+    /// Not a mutex: the child of a fork must be able to open it.
+    fn pass() -> Self {
+        while CLOSED.swap(true, Ordering::Acquire) {
+            std::thread::yield_now();
+        }
+        Self
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        CLOSED.store(false, Ordering::Release);
+    }
+}
+
+extern "C" fn before() {
+    std::mem::forget(Gate::pass());
+}
+
+extern "C" fn in_parent() {
+    drop(Gate);
 }
 
 fn occupy(block: &'static Block, descriptor: RawFd) -> &'static AtomicI32 {
@@ -106,4 +144,5 @@ extern "C" fn in_child() {
         }
         block = current.next.get().copied();
     }
+    drop(Gate);
 }

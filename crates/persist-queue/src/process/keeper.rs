@@ -5,7 +5,7 @@
 //! somebody rings, or the next appointment is due. Where the kernel gives no inotify instance (they
 //! are counted per user), a short tick takes its place for as long as there is something to tend.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
@@ -28,7 +28,8 @@ static KEEPER: ArcSwapOption<Keeper> = ArcSwapOption::const_empty();
 /// Something that needs a look now and then.
 pub(crate) trait Kept: Send + Sync {
     /// Looks after it. `poked` says whether the watched file may have been written since the last
-    /// time. Gives the time until the next look that is due without a poke.
+    /// time. Gives the time until the next look that is due without a poke; nothing where a poke would
+    /// not matter either.
     fn tend(&self, poked: bool) -> Option<Duration>;
 }
 
@@ -96,6 +97,9 @@ fn current() -> io::Result<Arc<Keeper>> {
     }
 }
 
+/// There is nothing to tend any more: the thread ends.
+struct NobodyLeft;
+
 impl Keeper {
     fn new() -> io::Result<Self> {
         Ok(Self {
@@ -132,10 +136,8 @@ impl Keeper {
         loop {
             let rung = self.sleep(next);
             let poked = self.pokes();
-            match self.round(rung, &poked) {
-                Some(due) => next = due,
-                None => return,
-            }
+            let Ok(due) = self.round(rung, &poked) else { return };
+            next = due;
         }
     }
 
@@ -153,13 +155,13 @@ impl Keeper {
     }
 
     /// The watches whose files were written.
-    fn pokes(&self) -> HashMap<i32, ()> {
-        let mut poked = HashMap::new();
+    fn pokes(&self) -> HashSet<i32> {
+        let mut poked = HashSet::new();
         if let Some(inotify) = &self.inotify {
             let mut buffer = [MaybeUninit::uninit(); 4096];
             let mut events = inotify::Reader::new(inotify, &mut buffer);
             while let Ok(event) = events.next() {
-                poked.insert(event.wd(), ());
+                poked.insert(event.wd());
             }
         }
         poked
@@ -179,20 +181,20 @@ impl Keeper {
         }
     }
 
-    /// Looks after everybody who is due; gives the next appointment, or nothing when nobody is left.
-    fn round(&self, rung: bool, poked: &HashMap<i32, ()>) -> Option<Option<Instant>> {
+    /// Looks after everybody who is due; gives the next appointment.
+    fn round(&self, rung: bool, poked: &HashSet<i32>) -> Result<Option<Instant>, NobodyLeft> {
         let now = Instant::now();
         let mut due = Vec::new();
         {
             let mut guard = self.lock();
-            let clients = guard.as_mut()?;
+            let clients = guard.as_mut().ok_or(NobodyLeft)?;
             self.forget_the_dead(clients);
             if clients.is_empty() {
                 *guard = None;
-                return None;
+                return Err(NobodyLeft);
             }
             for (index, client) in clients.iter().enumerate() {
-                let poke = client.watch.is_none_or(|watch| poked.contains_key(&watch));
+                let poke = client.watch.is_none_or(|watch| poked.contains(&watch));
                 if rung || poke || client.due.is_some_and(|due| due <= now) {
                     due.push((index, client.kept.clone(), poke, client.watch.is_none()));
                 }
@@ -208,7 +210,7 @@ impl Keeper {
             })
             .collect();
         let mut guard = self.lock();
-        let clients = guard.as_mut()?;
+        let clients = guard.as_mut().ok_or(NobodyLeft)?;
         for (index, kept, next) in looks {
             if let Some(client) = clients.get_mut(index)
                 && client.kept.ptr_eq(&kept)
@@ -216,6 +218,6 @@ impl Keeper {
                 client.due = next;
             }
         }
-        Some(clients.iter().filter_map(|client| client.due).min())
+        Ok(clients.iter().filter_map(|client| client.due).min())
     }
 }

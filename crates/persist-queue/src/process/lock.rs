@@ -19,9 +19,9 @@ pub(crate) struct KernelLock {
 impl KernelLock {
     /// Opens the lock file, and makes it where it is missing.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
-        Ok(Self { file: NotInherited::new(file) })
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        Ok(Self { file: NotInherited::open(&options, path)? })
     }
 
     /// Takes the lock for this process alone, if nobody has it.

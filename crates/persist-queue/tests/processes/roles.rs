@@ -74,14 +74,14 @@ fn sell(queue: &Queue, who: u64, count: u64) -> String {
 
 /// Puts now and then; gives how many microseconds each put took.
 fn knock(queue: &Queue, times: u64, pause: Duration) -> String {
-    let mut answer = "numbers".to_owned();
-    for number in 0..times {
+    let knock = |number| {
         std::thread::sleep(pause);
         let start = Instant::now();
         queue.put((0, 0, number)).unwrap();
-        answer += &format!(" {}", start.elapsed().as_micros());
-    }
-    answer
+        start.elapsed().as_micros().to_string()
+    };
+    let times: Vec<String> = (0..times).map(knock).collect();
+    format!("numbers {}", times.join(" "))
 }
 
 /// The item that ends a role.

@@ -20,7 +20,8 @@ fn rates(processes: usize, spec: Spec) -> Vec<f64> {
     let start = Instant::now();
     std::thread::sleep(Duration::from_secs(1));
     puppets.iter_mut().for_each(Puppet::halt);
-    let counts = puppets.iter_mut().map(|puppet| puppet.answer().numbers()[0] as f64);
+    let counts = puppets.iter_mut().map(|puppet| puppet.answer().numbers()[0]);
+    let counts = counts.map(|count| f64::from(u32::try_from(count).unwrap()));
     counts.map(|count| count / start.elapsed().as_secs_f64()).collect()
 }
 
@@ -45,7 +46,7 @@ fn two_processes_that_put_at_once_get_on() {
 /// How long a put takes now and then, while others keep the queue busy.
 fn knocks(name: &str, dir: &Path, spec: Spec) -> Spread {
     let mut visitor = Puppet::new();
-    visitor.start("knock", dir, spec, "300 2000");
+    visitor.start("knock", dir, spec, "200 2000");
     let answer = visitor.answer();
     assert_eq!(answer.words[0], "numbers", "{}", answer.text());
     let times = answer.numbers().into_iter().map(Duration::from_micros).collect();
@@ -54,9 +55,10 @@ fn knocks(name: &str, dir: &Path, spec: Spec) -> Spread {
     spread
 }
 
-fn stop(mut busy: Puppet) {
+/// Ends it; gives how much it did.
+fn stop(mut busy: Puppet) -> u64 {
     busy.halt();
-    busy.answer();
+    busy.answer().numbers()[0]
 }
 
 #[test]
@@ -82,10 +84,15 @@ fn a_busy_holder_that_writes_through_lets_another_process_in() {
         let folder = tempfile::tempdir().unwrap();
         let spec = Spec { disk: true, chunk: 100_000, ..AUTOSAVE };
         let busy = hammering(folder.path(), spec, threads);
+        let start = Instant::now();
         let name = format!("{threads} thread(s) of another process put through to the disk");
         let spread = knocks(&name, folder.path(), AUTOSAVE);
+        let time = start.elapsed();
+        let flush = time / u32::try_from(stop(busy) / threads).unwrap().max(1);
+        eprintln!("    while a put through to the disk takes {flush:.0?}");
+        // What is being flushed must be waited for, and no more than that.
+        assert!(spread.median < flush * 4 + Duration::from_millis(2));
         assert!(spread.longest < Duration::from_secs(2));
-        stop(busy);
     }
 }
 

@@ -1,32 +1,47 @@
 //! Many threads of one process that wait for each other, with another process in between. One lost
 //! wake-up stops them, which the parent notices.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+
+use persist_queue::Error;
 
 use crate::measure::alone;
 use crate::puppet::{AUTOSAVE, Item, PLAIN, Puppet, Queue, Spec};
 
-/// Ends the process with a message when the counter has stood still.
-struct Watchdog {
+/// Closes the queues when nothing has happened for long, so that what hangs fails instead.
+struct Watchdog<'a> {
+    queues: Vec<&'a Queue>,
     over: AtomicBool,
     progress: AtomicU64,
+    /// Calls that failed.
+    failures: Mutex<Vec<Error>>,
 }
 
-const STANDSTILL: Duration = Duration::from_secs(15);
+const STANDSTILL: Duration = Duration::from_secs(10);
 
-impl Watchdog {
-    fn guard<T>(name: &str, work: impl FnOnce(&Self) -> T) -> T {
-        let dog = Self { over: AtomicBool::new(false), progress: AtomicU64::new(0) };
-        std::thread::scope(|scope| {
-            scope.spawn(|| dog.watch(name));
-            let done = work(&dog);
+impl<'a> Watchdog<'a> {
+    fn guard<T>(queues: Vec<&'a Queue>, work: impl FnOnce(&Self) -> T) -> T {
+        let dog = Self {
+            queues,
+            over: AtomicBool::new(false),
+            progress: AtomicU64::new(0),
+            failures: Mutex::default(),
+        };
+        let done = std::thread::scope(|scope| {
+            scope.spawn(|| dog.watch());
+            let done = catch_unwind(AssertUnwindSafe(|| work(&dog)));
             dog.over.store(true, Ordering::Relaxed);
             done
-        })
+        });
+        let failures = dog.failures.into_inner().unwrap();
+        assert!(failures.is_empty(), "{} failures: {}", failures.len(), failures[0]);
+        done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
-    fn watch(&self, name: &str) {
+    fn watch(&self) {
         let (mut seen, mut since) = (0, Instant::now());
         while !self.over.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(5));
@@ -35,14 +50,19 @@ impl Watchdog {
                 (seen, since) = (progress, Instant::now());
             }
             if since.elapsed() > STANDSTILL {
-                eprintln!("{name}: nothing happens any more after {progress} steps");
-                std::process::abort();
+                eprintln!("nothing has happened for {STANDSTILL:?}, after {progress} steps");
+                self.queues.iter().for_each(|queue| queue.close().unwrap());
+                since = Instant::now();
             }
         }
     }
 
     fn step(&self) {
         self.progress.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn note(&self, outcome: Result<(), Error>) {
+        self.failures.lock().unwrap().extend(outcome.err());
     }
 }
 
@@ -85,7 +105,8 @@ impl Cast {
         let mut visitor = Puppet::new();
         visitor.start("knock", folder.path(), PLAIN, &format!("{} 700", self.visits));
         let start = Instant::now();
-        let mut taken = Watchdog::guard(self.name, |dog| self.exchange(&producing, consuming, dog));
+        let queues = vec![&producing, consuming];
+        let mut taken = Watchdog::guard(queues, |dog| self.exchange(&producing, consuming, dog));
         taken.retain(|item| item.0 != 0);
         taken.sort_unstable();
         let put = (1..=self.producers).flat_map(|who| (0..self.items).map(move |n| (who, 0, n)));
@@ -94,7 +115,7 @@ impl Cast {
         eprintln!("{}: {:.1?}", self.name, start.elapsed());
     }
 
-    fn exchange(self, producing: &Queue, consuming: &Queue, dog: &Watchdog) -> Vec<Item> {
+    fn exchange(self, producing: &Queue, consuming: &Queue, dog: &Watchdog<'_>) -> Vec<Item> {
         std::thread::scope(|scope| {
             let takers: Vec<_> = (0..self.consumers)
                 .map(|_| scope.spawn(move || take_until_last(consuming, self.spec, dog)))
@@ -111,20 +132,20 @@ impl Cast {
     }
 }
 
-fn put_all(queue: &Queue, who: u64, items: u64, dog: &Watchdog) {
+fn put_all(queue: &Queue, who: u64, items: u64, dog: &Watchdog<'_>) {
     for number in 0..items {
         queue.put((who, 0, number)).unwrap();
         dog.step();
     }
 }
 
-fn take_until_last(queue: &Queue, spec: Spec, dog: &Watchdog) -> Vec<Item> {
+fn take_until_last(queue: &Queue, spec: Spec, dog: &Watchdog<'_>) -> Vec<Item> {
     let mut taken = Vec::new();
     loop {
         let item = queue.get().unwrap();
         dog.step();
         if !spec.autosave {
-            queue.task_done().unwrap();
+            dog.note(queue.task_done());
         }
         if item.0 == LAST {
             return taken;
@@ -215,11 +236,11 @@ fn waits_that_time_out_lose_no_wake_up() {
     let _machine = alone();
     let folder = tempfile::tempdir().unwrap();
     let queue = AUTOSAVE.open(folder.path()).unwrap();
-    Watchdog::guard("short waits", |dog| {
+    let over = AtomicBool::new(false);
+    Watchdog::guard(vec![&queue], |dog| {
         std::thread::scope(|scope| {
-            let over = &AtomicBool::new(false);
             for limit in [1, 3, 7] {
-                let queue = &queue;
+                let (queue, over) = (&queue, &over);
                 scope.spawn(move || {
                     while !over.load(Ordering::Relaxed) {
                         queue.get_timeout(Duration::from_micros(limit * 100)).unwrap();
@@ -247,9 +268,9 @@ fn a_join_ends_with_the_last_task_done() {
     let _machine = alone();
     let folder = tempfile::tempdir().unwrap();
     let queue = PLAIN.open(folder.path()).unwrap();
-    Watchdog::guard("join", |dog| {
+    Watchdog::guard(vec![&queue], |dog| {
         for round in 0..300 {
-            for number in 0..round % 5 + 1 {
+            for number in 0..=round % 5 {
                 queue.put((1, round, number)).unwrap();
             }
             std::thread::scope(|scope| {

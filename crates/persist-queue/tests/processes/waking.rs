@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use persist_queue::FileView;
+
 use crate::measure::{Dice, Spread, alone, now};
 use crate::puppet::{AUTOSAVE, Answer, Puppet, Queue, Spec};
 use crate::roles::END;
@@ -148,7 +150,7 @@ fn bursts_to_a_crowd_leave_nothing() {
         }
         let mut seen: Vec<_> = (0..size).map(|_| crowd.answer().item().0).collect();
         seen.sort_unstable();
-        assert_eq!(seen, Vec::from_iter(0..size));
+        assert!(seen.iter().copied().eq(0..size), "of {size} items came {seen:?}");
     }
     crowd.dismiss();
 }
@@ -165,7 +167,7 @@ fn a_waiting_crowd_sleeps() {
     std::thread::sleep(Duration::from_millis(500));
     let before = used();
     std::thread::sleep(Duration::from_secs(2));
-    let share = (used() - before).as_secs_f64() / 2.0;
+    let share = used().saturating_sub(before).as_secs_f64() / 2.0;
     eprintln!("eight processes that wait use {:.1} % of a processor", share * 100.0);
     assert!(share < 0.05, "{share}");
 }
@@ -184,7 +186,7 @@ fn a_put_that_its_process_did_not_survive_wakes_who_waits() {
         producer.send(&format!("put q {round} 0 0"));
         std::thread::sleep(Duration::from_micros(dice.roll(400)));
         let put = producer.kill().iter().any(|answer| answer.text() == "ok");
-        let stored = put || persist_queue::FileView::open(folder.path()).unwrap().len() > 0;
+        let stored = put || is_stored(folder.path());
         while let Some(answer) = consumer.answer_within(Duration::from_millis(1)) {
             if answer.item().0 == round {
                 break;
@@ -196,11 +198,45 @@ fn a_put_that_its_process_did_not_survive_wakes_who_waits() {
     }
 }
 
-/// Waits until the queue is empty, without touching it.
+/// Whether an item waits, found without touching the queue.
+fn is_stored(dir: &Path) -> bool {
+    !FileView::open(dir).unwrap().is_empty()
+}
+
+/// Waits until nothing is left.
 fn settle(consumer: &mut Puppet, dir: &Path) {
     let start = Instant::now();
-    while persist_queue::FileView::open(dir).unwrap().len() > 0 {
+    while is_stored(dir) {
         assert!(start.elapsed() < Duration::from_secs(2), "an item waits and a consumer sleeps");
         consumer.answer_within(Duration::from_millis(1));
+    }
+}
+
+/// The same of a take: the room is there, so whoever waits for some must get it.
+#[test]
+fn a_take_that_its_process_did_not_survive_wakes_who_waits() {
+    let _machine = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let mut producer = Puppet::with(folder.path(), Spec { maxsize: 1, chunk: 3, ..AUTOSAVE });
+    let mut dice = Dice::new(now());
+    producer.put(0);
+    producer.send("put q 0 0 1");
+    for _ in 0..150 {
+        let mut consumer = Puppet::with(folder.path(), AUTOSAVE);
+        consumer.send("get q");
+        std::thread::sleep(Duration::from_micros(dice.roll(400)));
+        consumer.kill();
+        let start = Instant::now();
+        // Either it was not taken, or the producer that waits puts the next one.
+        while !is_stored(folder.path()) {
+            assert!(
+                start.elapsed() < Duration::from_secs(2),
+                "there is room and a producer sleeps"
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if producer.answer_within(Duration::from_millis(5)).is_some() {
+            producer.send("put q 0 0 1");
+        }
     }
 }

@@ -88,6 +88,11 @@ impl Oracle {
         self.items.iter().map(|item| item.id).collect()
     }
 
+    /// The number of the next item.
+    pub(crate) fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
     /// Numbers for the items of the next put, used up whatever becomes of it.
     pub(crate) fn new_ids(&mut self, count: u64) -> Vec<u64> {
         self.next_id += count;
@@ -202,6 +207,11 @@ impl Oracle {
     pub(crate) fn newest_held(&self, object: u64, thread: u64) -> Option<u64> {
         let holder = Some(Holder { object, thread });
         self.items.iter().rev().find(|item| item.holder == holder).map(|item| item.id)
+    }
+
+    pub(crate) fn holds(&self, object: u64, thread: u64, id: u64) -> bool {
+        let holder = Some(Holder { object, thread });
+        self.items.iter().any(|item| item.id == id && item.holder == holder)
     }
 
     /// What the next take of this object gives.

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use persist_queue::file::{Fate, FileStore, Patience, Taken};
+use persist_queue::file::{Fate, FileStore, Patience};
 use persist_queue::storage::Storage;
 use persist_queue::wait::Thread;
 use persist_queue::{Error, Options, Result, Wait};
@@ -16,8 +16,15 @@ use super::oracle::{Op, Outcome, Setup};
 pub(crate) struct Subject {
     pub(crate) store: FileStore,
     autosave: bool,
-    /// Everything that was taken and not given back, by thread and item.
-    taken: Vec<(u64, u64, Taken)>,
+    /// Everything that was taken and not given back.
+    taken: Vec<Taken>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Taken {
+    thread: u64,
+    id: u64,
+    sequence: u64,
 }
 
 pub(crate) fn options(storage: Arc<dyn Storage>, setup: Setup) -> Options {
@@ -44,7 +51,7 @@ impl Subject {
             Op::Done(thread) => self.done(thread).map(|()| Outcome::Nothing),
             Op::GiveBack(thread) => self.give_back(thread, back).map(|()| Outcome::Nothing),
             Op::Peek => self.peek().map(Outcome::Item),
-            Op::Purge => self.store.purge(&mut Thread).map(Outcome::Purged),
+            Op::Purge => self.purge().map(Outcome::Purged),
         };
         match result {
             Err(Error::Full { .. }) => Ok(Outcome::Full),
@@ -54,44 +61,50 @@ impl Subject {
     }
 
     pub(crate) fn put(&self, ids: &[u64]) -> Result<()> {
-        self.store.put(&mut Thread, &payloads(ids), Wait::No)
+        Ok(self.store.put(&mut Thread, &payloads(ids), Wait::No)?)
     }
 
     /// Takes as a typed queue does: with autosave it is settled at once.
     pub(crate) fn take(&mut self, thread: u64) -> Result<Option<u64>> {
         let mut payload = Vec::new();
         let taken = self.store.take(&mut Thread, thread, Wait::No, &mut payload)?;
-        let Some(taken) = taken else { return Ok(None) };
+        let Some(sequence) = taken else { return Ok(None) };
         let id = identify(&payload);
-        self.store.settle(&mut Thread, &[taken], Fate::Delivered)?;
+        self.store.settle(&mut Thread, thread, &[sequence], Fate::Delivered)?;
         if !self.autosave {
-            self.taken.push((thread, id, taken));
+            self.taken.push(Taken { thread, id, sequence });
         }
         Ok(Some(id))
     }
 
     pub(crate) fn done(&self, thread: u64) -> Result<()> {
-        self.store.task_done(&mut Thread, thread)
+        Ok(self.store.task_done(&mut Thread, thread)?)
+    }
+
+    pub(crate) fn purge(&self) -> Result<u64> {
+        Ok(self.store.purge(&mut Thread)?)
     }
 
     fn give_back(&mut self, thread: u64, id: Option<u64>) -> Result<()> {
-        let matches = |taken: &(u64, u64, Taken)| taken.0 == thread && Some(taken.1) == id;
+        let matches = |taken: &Taken| taken.thread == thread && Some(taken.id) == id;
         match self.taken.iter().rposition(matches) {
             Some(index) => {
-                let (_, _, taken) = self.taken.remove(index);
-                self.store.settle(&mut Thread, &[taken], Fate::GivenBack)
+                let taken = self.taken.remove(index);
+                Ok(self.store.settle(&mut Thread, thread, &[taken.sequence], Fate::GivenBack)?)
             }
             None => Ok(()),
         }
     }
 
-    /// Gives back what others may have taken over or finished since: nobody may notice.
+    /// Gives back what was finished since, or taken over by somebody else. Nobody may notice.
     pub(crate) fn give_back_stale(&mut self, is_held: impl Fn(u64, u64) -> bool) -> Result<()> {
-        let (held, stale) = self.taken.drain(..).partition(|(thread, id, _)| is_held(*thread, *id));
+        let (held, stale) = self.taken.iter().partition(|taken| is_held(taken.thread, taken.id));
         self.taken = held;
-        let stale: Vec<(u64, u64, Taken)> = stale;
-        let stale: Vec<Taken> = stale.into_iter().map(|(_, _, taken)| taken).collect();
-        self.store.settle(&mut Thread, &stale, Fate::GivenBack)
+        let stale: Vec<Taken> = stale;
+        for taken in &stale {
+            self.store.settle(&mut Thread, taken.thread, &[taken.sequence], Fate::GivenBack)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn peek(&self) -> Result<Option<u64>> {
@@ -101,6 +114,6 @@ impl Subject {
     }
 
     pub(crate) fn size(&self) -> Result<u64> {
-        self.store.size(&mut Thread)
+        Ok(self.store.size(&mut Thread)?)
     }
 }

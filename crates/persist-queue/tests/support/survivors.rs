@@ -50,8 +50,11 @@ impl Promise {
         self.possible.iter().copied()
     }
 
-    pub(crate) fn arriving(&self) -> &[u64] {
-        &self.arriving
+    /// As well what was final, which is delivered again.
+    pub(crate) fn or_again(mut self, until: u64) -> Self {
+        let new = (0..until).filter(|id| !self.kept.contains(id));
+        self.possible.extend(new);
+        self
     }
 
     fn check(&self, found: &[u64], case: &str) {
@@ -84,6 +87,30 @@ pub(crate) fn check_survivors(disk: &SimulatedDisk, path: &Path, promise: &Promi
         assert_eq!(viewed, found, "{case}: what a view shows");
     }
     goes_on(survivor, disk, path, case);
+    nothing_spent_is_left(disk, path, case);
+}
+
+/// The segments of a drained queue that was opened again are gone but for the last.
+fn nothing_spent_is_left(disk: &SimulatedDisk, path: &Path, case: &str) {
+    let names = disk.list(path).unwrap();
+    let segments = names.iter().filter(|name| name.starts_with('q')).count();
+    assert!(segments <= 2, "{case}: spent segments are left: {names:?}");
+}
+
+/// As [`check_survivors`], after a power loss: of the items that were being put there may be any, and
+/// those that are not there may be told as damage.
+pub(crate) fn check_after_power_loss(
+    disk: &SimulatedDisk,
+    path: &Path,
+    promise: &Promise,
+    case: &str,
+) {
+    if promise.arriving.is_empty() {
+        return check_survivors(disk, path, promise, case);
+    }
+    let found = check_sound(disk, path, case);
+    let torn = Promise { arriving: Vec::new(), ..promise.clone() };
+    torn.check(&found, case);
 }
 
 /// As [`check_survivors`], where less may be promised: nothing wrong is read, each damage is told

@@ -1,0 +1,214 @@
+//! Random programs against the oracle: on the real disk with several objects and threads, and on a
+//! simulated one where the process dies or the disk refuses at any moment.
+#![cfg(feature = "simulation")]
+// Helper functions outside of `#[test]` are not "in tests" for clippy.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use persist_queue::storage::{Disk, Fault};
+use persist_queue::{Durability, Error};
+use proptest::prelude::*;
+
+use support::oracle::{Op, Oracle, Outcome, Setup};
+use support::run::Run;
+use support::subject::Subject;
+use support::survivors::{check_after_power_loss, check_survivors};
+
+/// How many objects have the folder open at the same time.
+const OBJECTS: u64 = 3;
+const THREADS: u64 = 3;
+
+fn cases() -> ProptestConfig {
+    let exhaustive = std::env::var_os("PERSIST_QUEUE_EXHAUSTIVE").is_some();
+    ProptestConfig {
+        cases: if exhaustive { 5000 } else { 200 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+fn setups() -> impl Strategy<Value = Setup> {
+    (any::<bool>(), 0..4_u64, 1..5_u64).prop_map(|(autosave, maxsize, chunk_records)| Setup {
+        autosave,
+        maxsize,
+        chunk_records,
+        durability: Durability::Process,
+    })
+}
+
+/// Steps of a program. The weights keep a few items in the queue.
+fn ops() -> impl Strategy<Value = Op> {
+    prop_oneof![
+        2 => setups().prop_map(Op::Open),
+        6 => (1..4_u64).prop_map(Op::Put),
+        8 => (0..THREADS).prop_map(Op::Take),
+        5 => (0..THREADS).prop_map(Op::Done),
+        3 => (0..THREADS).prop_map(Op::GiveBack),
+        1 => Just(Op::Peek),
+        1 => Just(Op::Purge),
+    ]
+}
+
+// --- several objects on one folder --------------------------------------------------------------
+
+/// What a program of several objects may do besides.
+#[derive(Debug, Clone)]
+enum Step {
+    Do(u64, Op),
+    Close(u64),
+    /// Gives back what is not held any more.
+    GiveBackStale(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        20 => (0..OBJECTS, ops()).prop_map(|(object, op)| Step::Do(object, op)),
+        1 => (0..OBJECTS).prop_map(Step::Close),
+        1 => (0..OBJECTS).prop_map(Step::GiveBackStale),
+    ];
+    prop::collection::vec(step, 1..80)
+}
+
+struct Shared<'a> {
+    path: &'a Path,
+    oracle: Oracle,
+    subjects: [Option<Subject>; OBJECTS as usize],
+}
+
+impl Shared<'_> {
+    fn step(&mut self, step: &Step) -> Result<(), Error> {
+        match *step {
+            Step::Do(object, op) => self.perform(object, op)?,
+            Step::Close(object) => {
+                self.subjects[object as usize] = None;
+                self.oracle.close(object);
+            }
+            Step::GiveBackStale(object) => {
+                let oracle = &self.oracle;
+                if let Some(subject) = &mut self.subjects[object as usize] {
+                    subject.give_back_stale(|thread, id| oracle.holds(object, thread, id))?;
+                }
+            }
+        }
+        self.compare(step);
+        Ok(())
+    }
+
+    fn perform(&mut self, object: u64, op: Op) -> Result<(), Error> {
+        let place = &mut self.subjects[object as usize];
+        if let Op::Open(setup) = op {
+            *place = None;
+            *place = Some(Subject::open(Arc::new(Disk), self.path, setup)?);
+        }
+        let Some(subject) = place else { return Ok(()) };
+        let (new, back) = match op {
+            Op::Put(count) => (self.oracle.new_ids(count), None),
+            Op::GiveBack(thread) => (Vec::new(), self.oracle.newest_held(object, thread)),
+            _ => (Vec::new(), None),
+        };
+        let expected = self.oracle.apply(object, op, &new);
+        assert_eq!(subject.perform(op, &new, back)?, expected, "{op:?}");
+        Ok(())
+    }
+
+    /// Every object must agree with the oracle, whichever did something.
+    fn compare(&self, step: &Step) {
+        for (object, subject) in (0..).zip(&self.subjects) {
+            let Some(subject) = subject else { continue };
+            let case = format!("object {object} after {step:?}");
+            assert_eq!(subject.size().unwrap(), self.oracle.size(object), "{case}: size");
+            let unfinished = subject.store.unfinished().unwrap();
+            assert_eq!(unfinished, self.oracle.unfinished(object), "{case}: unfinished");
+            let next = self.oracle.clone().apply(object, Op::Peek, &[]);
+            assert_eq!(Outcome::Item(subject.peek().unwrap()), next, "{case}: peek");
+        }
+    }
+
+    /// What is left comes out in order.
+    fn drain(mut self) {
+        self.subjects = Default::default();
+        let mut last = Subject::open(Arc::new(Disk), self.path, Setup::AUTOSAVE).unwrap();
+        let left: Vec<u64> = std::iter::from_fn(|| last.take(0).unwrap()).collect();
+        assert_eq!(left, self.oracle.stored());
+    }
+}
+
+// --- a process that dies, and a disk that refuses -----------------------------------------------
+
+fn programs() -> impl Strategy<Value = Vec<Op>> {
+    (setups(), prop::collection::vec(ops(), 1..60)).prop_map(|(setup, mut ops)| {
+        ops.insert(0, Op::Open(setup));
+        ops
+    })
+}
+
+fn parts() -> impl Strategy<Value = usize> {
+    prop_oneof![Just(0), 1..300_usize, Just(usize::MAX)]
+}
+
+/// The same program at another level of durability.
+fn at_level(ops: &[Op], level: Durability) -> Vec<Op> {
+    let durable = |op: &Op| match *op {
+        Op::Open(setup) => Op::Open(setup.durable(level)),
+        op => op,
+    };
+    ops.iter().map(durable).collect()
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn several_objects_do_what_the_oracle_does(steps in steps()) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shared = Shared {
+            path: folder.path(),
+            oracle: Oracle::default(),
+            subjects: Default::default(),
+        };
+        for step in &steps {
+            shared.step(step).unwrap();
+        }
+        shared.drain();
+    }
+
+    #[test]
+    fn a_death_at_any_call_of_any_program(ops in programs(), at in 1..150_u64, part in parts()) {
+        let mut run = Run::new();
+        run.disk.arm(Fault::Die { at, part });
+        for op in ops {
+            let step = run.step(op);
+            if run.disk.fired() {
+                check_survivors(&run.disk.after_kill(), run.path, &step.promise, &run.case());
+                break;
+            }
+            run.compare();
+        }
+    }
+
+    #[test]
+    fn a_refusal_at_any_call_of_any_program(ops in programs(), at in 1..150_u64, part in parts()) {
+        let mut run = Run::new();
+        run.disk.arm(Fault::Error { at, errno: libc::EIO, part, lasting: false });
+        for op in ops {
+            if run.step(op).error.is_some() && run.subject.is_none() {
+                run.must(op);
+            }
+            run.compare();
+        }
+        check_survivors(&run.disk.after_kill(), run.path, &run.promise(), &run.case());
+    }
+
+    #[test]
+    fn a_power_loss_after_any_program(ops in programs(), seed in any::<u64>()) {
+        let mut run = Run::new();
+        run.all(&at_level(&ops, Durability::Disk));
+        for state in run.disk.power_loss_states(20, seed) {
+            check_after_power_loss(&state, run.path, &run.promise(), &run.case());
+        }
+    }
+}
