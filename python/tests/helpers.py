@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from persistqueue import Empty, Queue
 
 HERE = Path(__file__).resolve().parent

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers import drain, files, put_all
+
 from persistqueue import Full, Queue
 
 pytestmark = pytest.mark.timeout(60)

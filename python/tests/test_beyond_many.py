@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Blocked, drain, put_all
+
 from persistqueue import Empty, Queue
 
 pytestmark = pytest.mark.timeout(60)

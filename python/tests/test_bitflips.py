@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from helpers import files, put_all, read_through_damage, run_python
+
 from persistqueue import Queue
 
 ITEMS = ["first item", "second item", "third item"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from helpers import drain, put_all
+
 from persistqueue import Empty, Full, Queue
 from persistqueue.serializers import json as json_serializer
 from persistqueue.serializers import pickle as pickle_serializer

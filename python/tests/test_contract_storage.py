@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers import disk_usage, drain, ending, put_all, start_python
+
 from persistqueue import Full, Queue
 
 pytestmark = pytest.mark.timeout(60)

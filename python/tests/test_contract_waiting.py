@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers import Blocked, drain, put_all
+
 from persistqueue import Empty, Full, Queue
 
 pytestmark = pytest.mark.timeout(60)

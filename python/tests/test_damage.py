@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers import drain, files, put_all, read_through_damage, run_python, segments
+
 from persistqueue import Queue
 
 pytestmark = pytest.mark.timeout(60)

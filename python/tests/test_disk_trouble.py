@@ -14,8 +14,9 @@ from helpers import (
     put_all,
     run_python,
 )
-from persistqueue import Queue
 from small_disks import mounted, read_only_view
+
+from persistqueue import Queue
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -20,9 +20,10 @@ from helpers import (
     read_through_damage,
     start_worker,
 )
+from workers import put_three, said
+
 from persistqueue import Full, Queue
 from persistqueue.serializers import json as json_serializer
-from workers import put_three, said
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -19,9 +19,10 @@ from helpers import (
     run_python,
     start_worker,
 )
-from persistqueue import Queue
 from small_disks import mounted
 from workers import said
+
+from persistqueue import Queue
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from helpers import drain, in_thread, put_all
+
 from persistqueue import Queue
 
 pytestmark = pytest.mark.timeout(60)

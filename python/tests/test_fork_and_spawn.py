@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from helpers import drain, run_python
-from persistqueue import Queue
 from workers import put_three, take_and_put_back
+
+from persistqueue import Queue
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from helpers import drain, ending, start_worker, wait_until
-from persistqueue import Queue
 from workers import said
+
+from persistqueue import Queue
 
 ROUNDS = int(os.environ.get("PERSISTQUEUE_KILL_ROUNDS", "15"))
 SEED = int(os.environ.get("PERSISTQUEUE_SEED", "0")) or random.randrange(1, 1 << 32)

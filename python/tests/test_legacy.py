@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from helpers import HERE, drain, files, oracle_python, read_through_damage, require, segments
 from oracle_writer import SERIALIZERS, item, serializer_module
+
 from persistqueue import Queue
 
 pytestmark = pytest.mark.timeout(60)

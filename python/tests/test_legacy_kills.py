@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from helpers import HERE, WORKERS, drain, ending, files, oracle_python, start_worker
 from oracle_writer import item
+
 from persistqueue import Queue
 
 ROUNDS = int(os.environ.get("PERSISTQUEUE_KILL_ROUNDS", "15"))

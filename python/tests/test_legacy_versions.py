@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers import drain, old_folder
+
 from persistqueue import Queue
 
 pytestmark = pytest.mark.timeout(60)

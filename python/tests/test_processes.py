@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from helpers import Blocked, drain, ending, put_all, run_python, start_worker, wait_until
-from persistqueue import Full, Queue
 from workers import said
+
+from persistqueue import Full, Queue
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from helpers import require, run_python
+
 from persistqueue import serializers
 
 NAMES = ["pickle", "msgpack", "cbor2", "json"]

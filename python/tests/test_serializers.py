@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import custom_serializer
 import pytest
 from helpers import drain, files, put_all, require
+
 from persistqueue import Queue, serializers
 
 NAMES = ["pickle", "msgpack", "cbor2", "json"]

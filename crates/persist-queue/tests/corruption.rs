@@ -1,5 +1,6 @@
 //! Damage to every bit, byte and file of a small queue. Never a panic, never a wrong item, no error
 //! without end, and the queue goes on; where one record is damaged, that one is lost and no other.
+#![allow(clippy::similar_names, clippy::needless_pass_by_value)]
 #![cfg(feature = "simulation")]
 // Helper functions outside of `#[test]` are not "in tests" for clippy.
 #![allow(clippy::unwrap_used, clippy::panic)]
@@ -356,7 +357,7 @@ fn what_is_cut_off_is_lost(image: &Image, disk: &SimulatedDisk, name: &str, size
     assert_eq!(found.items, image.without(&lost), "{case}");
     let is_last = image.segments().last().is_some_and(|last| last == name);
     let missed = image.stored.iter().any(|id| lost.contains(id));
-    assert!(!(is_last && !found.errors.is_empty()), "{case}: a torn end is no damage");
+    assert!(!is_last || found.errors.is_empty(), "{case}: a torn end is no damage");
     assert!(is_last || !missed || found.errors.len() == 1, "{case}: lost without a word");
 }
 

@@ -1,4 +1,5 @@
 //! A process that dies in any of its calls to the disk, and a disk that refuses any of them.
+#![allow(clippy::struct_field_names)]
 #![cfg(feature = "simulation")]
 // Helper functions outside of `#[test]` are not "in tests" for clippy.
 #![allow(clippy::unwrap_used, clippy::panic)]

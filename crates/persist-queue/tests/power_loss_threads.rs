@@ -10,14 +10,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::{Scope, ScopedJoinHandle, scope};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use persist_queue::file::{FileStore, Patience};
 use persist_queue::storage::Fault;
 use persist_queue::wait::Thread;
 use persist_queue::{Durability, Error, Result, Wait};
 
-use support::gate::{GatedDisk, wait_until};
+use support::gate::{GatedDisk, PATIENCE, wait_until};
 use support::item::{identify, payload};
 use support::oracle::Setup;
 use support::subject::options;
@@ -301,7 +301,7 @@ struct Known {
     done: BTreeSet<u64>,
 }
 
-const EACH: u64 = 60;
+const EACH: u64 = 200;
 const PRODUCERS: u64 = 3;
 
 fn produce(shared: &Shared, known: &Mutex<Known>, producer: u64) {
@@ -313,9 +313,11 @@ fn produce(shared: &Shared, known: &Mutex<Known>, producer: u64) {
 
 /// Takes two at a time, so that not all is finished in order.
 fn consume(shared: &Shared, known: &Mutex<Known>, thread: u64, until: u64) {
+    let started = Instant::now();
     while (known.lock().unwrap().done.len() as u64) < until {
         let taken: Vec<u64> = (0..2).filter_map(|_| shared.take_by(thread)).collect();
         if taken.is_empty() {
+            assert!(started.elapsed() < PATIENCE, "a producer failed");
             std::thread::yield_now();
             continue;
         }

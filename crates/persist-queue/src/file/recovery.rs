@@ -379,8 +379,11 @@ pub(super) fn remove_spent(storage: &Arc<dyn Storage>, dir: &Path, control: &Con
     // Not being able to remove one costs space, not items.
     let numbers = segment::numbers(&**storage, dir).unwrap_or_default();
     for number in numbers.into_iter().filter(|number| *number < control.tail.segment) {
-        let found = segment::open(&**storage, dir, number, Access::Read).ok().flatten();
-        if found.and_then(|found| found.header).is_some_and(|h| h.salt == control.salt) {
+        let Ok(Some(found)) = segment::open(&**storage, dir, number, Access::Read) else {
+            continue;
+        };
+        let begun = found.is_begun().unwrap_or(false);
+        if begun || found.header.is_some_and(|header| header.salt == control.salt) {
             let _ = storage.remove(&dir.join(segment::name(number)));
         }
     }

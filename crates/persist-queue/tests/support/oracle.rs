@@ -88,6 +88,12 @@ impl Oracle {
         self.items.iter().map(|item| item.id).collect()
     }
 
+    /// All that a disk holds: the next process knows no more.
+    pub(crate) fn restart_with(&mut self, stored: &[u64]) {
+        self.objects.clear();
+        self.items = stored.iter().map(|id| Item { id: *id, holder: None }).collect();
+    }
+
     /// The number of the next item.
     pub(crate) fn next_id(&self) -> u64 {
         self.next_id

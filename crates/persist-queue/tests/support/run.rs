@@ -102,6 +102,16 @@ impl Run {
         format!("{}, operation {}, behind {last:?}", self.case, self.done.len())
     }
 
+    /// Does one operation to the queue alone, where it may know less than the oracle.
+    pub(crate) fn step_alone(&mut self, op: Op) -> Result<(), Error> {
+        self.done.push(op);
+        let new = match op {
+            Op::Put(count) => self.oracle.new_ids(count),
+            _ => Vec::new(),
+        };
+        self.perform(op, &new).map(drop)
+    }
+
     /// Does what must work.
     pub(crate) fn must(&mut self, op: Op) {
         let step = self.step(op);
@@ -110,7 +120,9 @@ impl Run {
     }
 
     pub(crate) fn all(&mut self, ops: &[Op]) {
-        ops.iter().for_each(|op| self.must(*op));
+        for op in ops {
+            self.must(*op);
+        }
     }
 
     /// Whether the queue in memory is what the oracle says.
@@ -133,6 +145,13 @@ impl Run {
         self.subject = None;
         self.oracle.close(OBJECT);
         self.disk.disarm();
+    }
+
+    /// The next process goes on with another disk, on which `found` was found.
+    pub(crate) fn go_on_with(&mut self, disk: SimulatedDisk, found: &[u64]) {
+        self.die();
+        self.disk = disk;
+        self.oracle.restart_with(found);
     }
 
     pub(crate) fn promise(&self) -> Promise {

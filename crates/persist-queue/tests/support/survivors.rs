@@ -50,6 +50,13 @@ impl Promise {
         self.possible.iter().copied()
     }
 
+    /// As well what the process before was doing when it died, and which nobody has synced since.
+    pub(crate) fn or_unsynced(&self, unsynced: &BTreeSet<u64>) -> Self {
+        let mut unsure = self.clone().or(unsynced);
+        unsure.arriving.extend(unsynced);
+        unsure
+    }
+
     /// As well what was final, which is delivered again.
     pub(crate) fn or_again(mut self, until: u64) -> Self {
         let new = (0..until).filter(|id| !self.kept.contains(id));
@@ -73,9 +80,17 @@ impl Promise {
     }
 }
 
+/// What the next process would find, on a copy of the disk.
+pub(crate) fn look(disk: &SimulatedDisk, path: &Path, case: &str) -> Vec<u64> {
+    let disk = disk.after_kill();
+    let mut survivor = open(&disk, path, case);
+    drain_damaged(&mut survivor, 32, case).0
+}
+
 /// Opens the queue as the next process would, on a copy of the disk, and checks all that it holds,
-/// and that it can be used. `disk` must not be changed by anybody else.
+/// and that it can be used.
 pub(crate) fn check_survivors(disk: &SimulatedDisk, path: &Path, promise: &Promise, case: &str) {
+    let disk = &disk.after_kill();
     let viewed = view(disk, path, case);
     let mut survivor = open(disk, path, case);
     let size = survivor.size().unwrap();
@@ -116,6 +131,7 @@ pub(crate) fn check_after_power_loss(
 /// As [`check_survivors`], where less may be promised: nothing wrong is read, each damage is told
 /// once, and the queue goes on.
 pub(crate) fn check_sound(disk: &SimulatedDisk, path: &Path, case: &str) -> Vec<u64> {
+    let disk = &disk.after_kill();
     let mut survivor = open(disk, path, case);
     let found = drain_damaged(&mut survivor, 32, case).0;
     assert!(found.is_sorted_by(|a, b| a < b), "{case}: order, or twice: {found:?}");
