@@ -401,7 +401,8 @@ impl State {
 }
 
 impl Inside<'_> {
-    /// Whether another process waits to be told of the next change; it is told.
+    /// Wakes the processes that wait for a change. To be called before the change: who wakes gets in
+    /// only behind this process, and also if it does not live to make the change or to tell of it.
     pub(super) fn tell_others(&mut self) {
         if self.state.control.waiting {
             self.state.control.waiting = false;

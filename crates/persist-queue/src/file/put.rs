@@ -57,13 +57,12 @@ impl Inside<'_> {
         if self.state.head.is_full(handle.limits) {
             self.turn_over(handle.level)?;
         }
+        self.tell_others();
         let state = &mut *self.state;
         let (before, last_offset) = (state.head.at, state.head.last_offset);
         state.head.append(state.control.salt, payloads)?;
         state.unsaved = true;
-        let ticket = state.note_put(handle.level, before, last_offset);
-        self.tell_others();
-        Ok(ticket)
+        Ok(state.note_put(handle.level, before, last_offset))
     }
 
     /// Begins the next segment.

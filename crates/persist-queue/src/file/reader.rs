@@ -272,7 +272,8 @@ impl Open {
         if until.is_none() && written == 0 {
             return Ok(Behind::Segment(next));
         }
-        let resume = Position { sequence: until.unwrap_or(at.sequence), ..next };
+        let sequence = until.unwrap_or(at.sequence).max(at.sequence);
+        let resume = Position { sequence, ..next };
         Ok(Behind::Damage(self.damage(at, resume, rest[..written].to_vec())))
     }
 
@@ -319,7 +320,7 @@ fn missing_segment(at: Position, log: &LogView<'_>) -> Slim<(Damage, Position)> 
             let first = next.header.as_ref().map_or(at.sequence, |header| header.first_sequence);
             (next.number, first.max(at.sequence))
         }
-        None => (log.head.segment, log.head.sequence),
+        None => (log.head.segment, log.head.sequence.max(at.sequence)),
     };
     let offset = if next.is_some() { segment::HEADER } else { log.head.offset };
     let damage = Damage {

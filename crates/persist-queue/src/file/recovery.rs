@@ -48,7 +48,7 @@ pub(super) fn open(
     };
     control.head = head.at;
     control.last_offset = head.last_offset;
-    control.tail = control.tail.min(head.at);
+    control.tail = not_behind(control.tail, head.at);
     let file = match file {
         Some(file) => file,
         None => ControlFile::create(storage, dir.join(super::control::NAME))?,
@@ -68,9 +68,16 @@ pub(super) fn inspect(storage: &dyn Storage, dir: &Path) -> Result<Option<(Contr
         Some(control) => Some(control),
         None => rebuilt(storage, dir)?,
     };
-    let Some(control) = control else { return Ok(None) };
+    let Some(mut control) = control else { return Ok(None) };
     let head = find_head(storage, dir, &control)?.map_or(control.tail, |end| end.at);
+    control.tail = not_behind(control.tail, head);
     Ok(Some((control, head)))
+}
+
+/// The tail, or the head where the power took what was in front of the tail but not the tail: the
+/// records that come next get their numbers and must not be taken for finished.
+fn not_behind(tail: Position, head: Position) -> Position {
+    if tail > head || tail.sequence > head.sequence { head } else { tail }
 }
 
 /// What the control file says, as far as that can be true of these segments.

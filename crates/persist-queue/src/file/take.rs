@@ -342,6 +342,7 @@ impl Inside<'_> {
 
     /// Makes released records final. After an error none of them is.
     fn finish(&mut self, handle: &Handle, ranges: &Held) -> Result<Option<Ticket>> {
+        self.tell_others();
         let level = handle.level;
         let marks = self.state.window.finish(ranges);
         if let Err(error) = self.store_finished(&marks, level) {

@@ -222,7 +222,11 @@ fn a_put_waits_no_longer_than_until_another_object_finishes() {
     consuming.get().unwrap();
     std::thread::scope(|scope| {
         let put = scope.spawn(|| producing.put_timeout((0, 0, 1), Duration::from_secs(5)));
-        std::thread::sleep(Duration::from_millis(100));
+        // The lock is in use all the time, so that it is not given up: then others are told, too.
+        for _ in 0..50 {
+            std::thread::sleep(Duration::from_millis(1));
+            consuming.len().unwrap();
+        }
         let finished = Instant::now();
         consuming.task_done().unwrap();
         put.join().unwrap().unwrap();

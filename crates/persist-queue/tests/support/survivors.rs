@@ -80,11 +80,12 @@ impl Promise {
     }
 }
 
-/// What the next process would find, on a copy of the disk.
-pub(crate) fn look(disk: &SimulatedDisk, path: &Path, case: &str) -> Vec<u64> {
+/// What the next process would find, on a copy of the disk; nothing where it is told of damage.
+pub(crate) fn look(disk: &SimulatedDisk, path: &Path, case: &str) -> Option<Vec<u64>> {
     let disk = disk.after_kill();
     let mut survivor = open(&disk, path, case);
-    drain_damaged(&mut survivor, 32, case).0
+    let (found, errors) = drain_damaged(&mut survivor, 32, case);
+    errors.is_empty().then_some(found)
 }
 
 /// Opens the queue as the next process would, on a copy of the disk, and checks all that it holds,
