@@ -123,6 +123,24 @@ def run_python(code: str, *args: Any, timeout: float = 60, **options: Any):
     return done
 
 
+def write_queue(
+    path: str, items: list, done: int = 0, serializer: str = "pickle", **options: Any
+) -> None:
+    """In another process, which then ends, so that nothing here holds or writes the files."""
+    code = """
+import sys
+from persistqueue import Queue, serializers
+path, items, done, options = sys.argv[1], *map(eval, sys.argv[2:5])
+queue = Queue(path, serializer=getattr(serializers, sys.argv[5]), **options)
+for item in items:
+    queue.put(item)
+for _ in range(done):
+    queue.get()
+    queue.task_done()
+"""
+    run_python(code, path, repr(items), done, options, serializer)
+
+
 def start_python(code: str, *args: Any, **options: Any) -> subprocess.Popen:
     options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True} | options
     return subprocess.Popen([sys.executable, "-c", code, *map(str, args)], cwd=HERE, **options)

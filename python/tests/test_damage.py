@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from helpers import drain, files, put_all, read_through_damage, run_python, segments
+from helpers import drain, files, put_all, read_through_damage, segments, write_queue
 
 from persistqueue import Queue
 
@@ -22,22 +22,6 @@ def path(tmp_path: Path) -> str:
 
 def texts(count: int) -> list[str]:
     return [f"item-{number:03}-{'x' * 40}" for number in range(count)]
-
-
-def write_queue(path: str, items: list, done: int = 0, **options) -> None:
-    """In another process, which then ends, so that nothing here holds the files."""
-    code = """
-import sys
-from persistqueue import Queue
-path, items, done, options = sys.argv[1], *map(eval, sys.argv[2:])
-queue = Queue(path, **options)
-for item in items:
-    queue.put(item)
-for _ in range(done):
-    queue.get()
-    queue.task_done()
-"""
-    run_python(code, path, repr(items), done, options)
 
 
 def flip_in(path: str, text: str) -> tuple[Path, int]:

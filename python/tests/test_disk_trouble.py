@@ -13,6 +13,7 @@ from helpers import (
     files,
     put_all,
     run_python,
+    write_queue,
 )
 from small_disks import mounted, read_only_view
 
@@ -122,7 +123,7 @@ def test_a_queue_can_be_opened_and_drained_on_a_full_disk(disk: Path) -> None:
 def test_a_read_only_disk_raises_an_os_error_with_errno_and_the_path(
     disk: Path, tmp_path: Path
 ) -> None:
-    put_all(Queue(str(disk / "q")), range(3))
+    write_queue(str(disk / "q"), [0, 1, 2])
     before = files(disk)
     with read_only_view(disk, tmp_path / "view") as view:
         with pytest.raises(OSError) as caught:

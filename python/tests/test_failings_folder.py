@@ -19,6 +19,7 @@ from helpers import (
     put_all,
     read_through_damage,
     start_worker,
+    write_queue,
 )
 from workers import put_three, said
 
@@ -60,7 +61,7 @@ def test_failing_09_a_folder_without_its_info_is_not_wiped(path: str, info: byte
 
 
 def test_failing_10_a_damaged_record_is_reported_once_and_the_rest_goes_on(path: str) -> None:
-    put_all(Queue(path, serializer=json_serializer), ["zero", "marker-one", "two", "three"])
+    write_queue(path, ["zero", "marker-one", "two", "three"], serializer="json")
     for name, content in files(path).items():
         Path(path, name).write_bytes(content.replace(b"marker-one", b"mark\xff\xff-one"))
     items, errors = read_through_damage(Queue(path, serializer=json_serializer))

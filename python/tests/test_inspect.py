@@ -13,6 +13,7 @@ from helpers import (
     files,
     put_all,
     run_python,
+    write_queue,
 )
 from small_disks import mounted, read_only_view
 
@@ -28,11 +29,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_read_only_disk_can_be_inspected(disk: Path, tmp_path: Path) -> None:
-    queue = Queue(str(disk / "q"))
-    put_all(queue, range(4))
-    queue.get()
-    queue.task_done()
-    del queue
+    write_queue(str(disk / "q"), list(range(4)), done=1)
     with read_only_view(disk, tmp_path / "view") as view:
         inspection = Queue.inspect(str(view / "q"))
         assert len(inspection) == 3
@@ -41,7 +38,7 @@ def test_a_read_only_disk_can_be_inspected(disk: Path, tmp_path: Path) -> None:
 
 
 def test_inspecting_writes_nothing(tmp_path: Path) -> None:
-    put_all(Queue(str(tmp_path / "q")), range(3))
+    write_queue(str(tmp_path / "q"), [0, 1, 2])
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "q").rglob("*")}
     contents = files(tmp_path / "q")
     inspection = Queue.inspect(str(tmp_path / "q"))
@@ -71,7 +68,7 @@ def test_inspecting_a_missing_queue_is_an_error_and_makes_none(tmp_path: Path) -
 def test_a_user_who_may_only_read_can_inspect() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
-        put_all(Queue(folder + "/q"), range(3))
+        write_queue(folder + "/q", [0, 1, 2])
         code = """
 import os, sys
 from persistqueue import Queue

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import custom_serializer
 import pytest
-from helpers import drain, files, put_all, require
+from helpers import drain, files, put_all, require, write_queue
 
 from persistqueue import Queue, serializers
 
@@ -120,7 +120,7 @@ def test_an_item_whose_load_raised_is_not_lost(path: str) -> None:
 def test_opening_with_another_serializer_names_both(path: str, written: str, opened: str) -> None:
     from persistqueue.exceptions import PersistQueueError, SerializerMismatchError
 
-    put_all(Queue(path, serializer=module(written)), ["kept"])
+    write_queue(path, ["kept"], serializer=module(written).__name__.rpartition(".")[2])
     if opened == written:
         assert Queue(path, serializer=module(opened)).get() == "kept"
         return

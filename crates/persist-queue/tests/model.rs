@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use persist_queue::storage::{Disk, Fault, SimulatedDisk};
+use persist_queue::storage::{Access, Disk, Fault, SimulatedDisk, Storage};
 use persist_queue::{Durability, Error};
 use proptest::prelude::*;
 
@@ -172,12 +172,15 @@ struct Death {
     part: usize,
     /// Which state the power leaves, where it goes too.
     power: Option<usize>,
+    /// What is done to the disk before the next process.
+    damages: Vec<(usize, Damage)>,
 }
 
 fn lives() -> impl Strategy<Value = Vec<(Vec<Op>, Death)>> {
     let power = prop::option::of(0..1000_usize);
-    let death = (1..60_u64, parts(), power);
-    let death = death.prop_map(|(at, part, power)| Death { at, part, power });
+    let damages = prop_oneof![4 => Just(Vec::new()), 1 => damages()];
+    let death = (1..60_u64, parts(), power, damages);
+    let death = death.prop_map(|(at, part, power, damages)| Death { at, part, power, damages });
     prop::collection::vec((programs(), death), 1..6)
 }
 
@@ -201,8 +204,97 @@ fn rests(run: &Run, death: &Death) -> SimulatedDisk {
     states.swap_remove(choice % states.len())
 }
 
+// --- damage -------------------------------------------------------------------------------------
+
+/// Somebody else's work on one file.
+#[derive(Debug, Clone)]
+enum Damage {
+    /// Bytes are other ones; a number out of a million is where.
+    Write {
+        at: u64,
+        bytes: Vec<u8>,
+    },
+    Flip {
+        at: u64,
+        bit: u8,
+    },
+    Cut {
+        at: u64,
+    },
+    Append(Vec<u8>),
+    Remove,
+    /// It stands in the place of another file.
+    Rename {
+        to: usize,
+    },
+}
+
+const MILLION: u64 = 1_000_000;
+
+fn damages() -> impl Strategy<Value = Vec<(usize, Damage)>> {
+    let bytes = prop::collection::vec(any::<u8>(), 1..600);
+    let zeros = (1..600_usize).prop_map(|size| vec![0; size]);
+    let bytes = prop_oneof![bytes, zeros];
+    let damage = prop_oneof![
+        3 => (0..MILLION, bytes.clone()).prop_map(|(at, bytes)| Damage::Write { at, bytes }),
+        6 => (0..MILLION, 0..8_u8).prop_map(|(at, bit)| Damage::Flip { at, bit }),
+        2 => (0..MILLION).prop_map(|at| Damage::Cut { at }),
+        2 => bytes.prop_map(Damage::Append),
+        1 => Just(Damage::Remove),
+        1 => (0..8_usize).prop_map(|to| Damage::Rename { to }),
+    ];
+    prop::collection::vec((0..8_usize, damage), 1..4)
+}
+
+fn harm(disk: &SimulatedDisk, path: &Path, file: usize, damage: &Damage) {
+    let names = disk.list(path).unwrap_or_default();
+    let Some(name) = names.get(file % names.len().max(1)) else { return };
+    let file = path.join(name);
+    let open = || Storage::open(disk, &file, Access::Write).unwrap();
+    let size = open().size().unwrap();
+    let place = |at: u64| at * size / MILLION;
+    match damage {
+        Damage::Write { at, bytes } => open().write_all_at(bytes, place(*at)).unwrap(),
+        Damage::Flip { at, bit } => {
+            let mut byte = [0];
+            if open().read_at(&mut byte, place(*at)).unwrap() == 1 {
+                open().write_all_at(&[byte[0] ^ 1 << bit], place(*at)).unwrap();
+            }
+        }
+        Damage::Cut { at } => open().set_size(place(*at)).unwrap(),
+        Damage::Append(bytes) => open().write_all_at(bytes, size).unwrap(),
+        Damage::Remove => disk.remove(&file).unwrap(),
+        Damage::Rename { to } => {
+            disk.rename(&file, &path.join(&names[to % names.len()])).unwrap();
+        }
+    }
+}
+
+/// Whether what is left is not taken for a queue.
+fn is_refused(disk: &SimulatedDisk, path: &Path) -> bool {
+    match Subject::open(Arc::new(disk.after_kill()), path, Setup::AUTOSAVE) {
+        Ok(_) => false,
+        Err(Error::Unrecognised { .. }) => true,
+        Err(error) => panic!("{error}"),
+    }
+}
+
 proptest! {
     #![proptest_config(cases())]
+
+    /// It may be refused as no queue, where nothing is left that says so; else it goes on.
+    #[test]
+    fn damage_after_any_program(ops in programs(), damages in damages()) {
+        let mut run = Run::new();
+        run.all(&ops);
+        let disk = run.disk.after_kill();
+        for (file, damage) in &damages {
+            harm(&disk, run.path, *file, damage);
+        }
+        if !is_refused(&disk, run.path) {
+            check_sound(&disk, run.path, &run.case());
+        }
+    }
 
     #[test]
     fn several_processes_at_level_disk_that_all_die(lives in lives()) {
@@ -240,8 +332,9 @@ proptest! {
 
     /// Nothing is promised but that it goes on, and that what is there is what was put.
     #[test]
-    fn several_processes_at_level_process_that_lose_power(lives in lives()) {
+    fn several_processes_at_level_process_that_lose_power_and_are_damaged(lives in lives()) {
         let mut run = Run::new();
+        let mut damaged = false;
         for (ops, death) in &lives {
             run.disk.arm(Fault::Die { at: death.at, part: death.part });
             for op in ops {
@@ -252,6 +345,13 @@ proptest! {
                 }
             }
             let disk = rests(&run, death);
+            for (file, damage) in &death.damages {
+                harm(&disk, run.path, *file, damage);
+            }
+            damaged |= !death.damages.is_empty();
+            if damaged && is_refused(&disk, run.path) {
+                break;
+            }
             let found = check_sound(&disk, run.path, &run.case());
             run.go_on_with(disk, &found);
         }

@@ -342,6 +342,8 @@ fn cut_torn_end(end: End) -> Result<Head> {
     let size = end.segment.file.size().context("inspect", &end.segment.path)?;
     if size > end.at.offset {
         end.segment.file.set_size(end.at.offset).context("truncate", &end.segment.path)?;
+        // Else a power loss may bring it back between records that are written there from now on.
+        end.segment.file.sync().context("flush", &end.segment.path)?;
     }
     Ok(Head::new(end.segment, end.at, end.last_offset))
 }
