@@ -225,13 +225,13 @@ impl Log {
             },
         };
         state.entries += 1;
-        // Another process is next and can only get in when what is withheld is on the disk: that must
-        // come to an end, so nothing new begins.
-        if state.dirty.withheld.is_some()
-            && self.asked.load(Ordering::Relaxed)
-            && !self.release(&mut state)
-        {
-            return Ok(None);
+        if state.held && self.asked.load(Ordering::Relaxed) {
+            // Another process is next. What is withheld keeps it out until it is on the disk, so that
+            // must come to an end, and nothing new begin.
+            let released = self.release(&mut state);
+            if !released && state.dirty.withheld.is_some() {
+                return Ok(None);
+            }
         }
         if !state.held && !self.acquire(&mut state)? {
             return Ok(None);
