@@ -33,7 +33,7 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// A number that is another one after each change.
+    /// A number that is another one after each change that somebody waited for.
     pub fn epoch(&self) -> u32 {
         self.epoch.load(Ordering::SeqCst)
     }
@@ -43,10 +43,16 @@ impl Signal {
         self.waiting.load(Ordering::SeqCst) > 0
     }
 
+    /// To be called behind the lock under which the change was made and those who wait look for it:
+    /// whoever is not counted yet looks later, and sees it.
+    #[inline]
     pub(crate) fn notify_one(&self) {
-        self.notify(1);
+        if self.is_awaited() {
+            self.notify(1);
+        }
     }
 
+    /// As [`Signal::notify_one`], also for what is changed under no lock.
     pub(crate) fn notify_all(&self) {
         self.notify(i32::MAX as u32);
     }

@@ -302,7 +302,7 @@ impl Log {
             return;
         };
         let gone = state.head.at.sequence - withheld.at.sequence;
-        self.totals.appended.fetch_sub(gone, std::sync::atomic::Ordering::Relaxed);
+        self.totals.appended.subtract(gone);
         while state.head.at.segment > withheld.at.segment {
             let path = self.dir.join(segment::name(state.head.at.segment));
             let previous = state.head.at.segment - 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::head::Limits;
-use super::log::{Log, Patience};
+use super::log::{Count, Log, Patience};
 use super::options::Options;
 use crate::error::Context;
 use crate::{Durability, Result};
@@ -29,9 +29,9 @@ pub(super) struct Handle {
     appended_before: u64,
     finished_before: u64,
     /// How often its `task_done` was called.
-    pub(super) done_calls: AtomicU64,
+    pub(super) done_calls: Count,
     /// How many records it finished.
-    pub(super) finished: AtomicU64,
+    pub(super) finished: Count,
 }
 
 impl Handle {
@@ -48,10 +48,10 @@ impl Handle {
             took_over: AtomicBool::new(false),
             consumes: AtomicBool::new(false),
             stored: inside.state.stored(),
-            appended_before: log.totals.appended.load(Ordering::Relaxed),
-            finished_before: log.totals.finished.load(Ordering::Relaxed),
-            done_calls: AtomicU64::new(0),
-            finished: AtomicU64::new(0),
+            appended_before: log.totals.appended.get(),
+            finished_before: log.totals.finished.get(),
+            done_calls: Count::default(),
+            finished: Count::default(),
         };
         drop(inside);
         if again {
@@ -65,10 +65,10 @@ impl Handle {
 
     /// How many items were put and are not done: here, or taken by others.
     pub(super) fn unfinished(&self, log: &Log) -> u64 {
-        let appended = log.totals.appended.load(Ordering::Relaxed) - self.appended_before;
-        let finished = log.totals.finished.load(Ordering::Relaxed) - self.finished_before;
-        let elsewhere = finished.saturating_sub(self.finished.load(Ordering::Relaxed));
-        let done = self.done_calls.load(Ordering::Relaxed);
+        let appended = log.totals.appended.get() - self.appended_before;
+        let finished = log.totals.finished.get() - self.finished_before;
+        let elsewhere = finished.saturating_sub(self.finished.get());
+        let done = self.done_calls.get();
         (self.stored + appended).saturating_sub(done + elsewhere)
     }
 

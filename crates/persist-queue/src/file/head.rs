@@ -71,8 +71,9 @@ impl Head {
     /// Writes records in one piece. Either all are there afterwards or, on an error, none.
     pub(super) fn append<P: AsRef<[u8]>>(&mut self, salt: u32, payloads: &[P]) -> Result<()> {
         if self.recent.len() > RECENT {
-            self.recent = Vec::new();
-            self.recent_start = self.at.offset;
+            self.forget_recent();
+            // Keeps the memory, but not for ever what one large record took.
+            self.recent.shrink_to(2 * RECENT);
         }
         let start = self.recent.len();
         let mut last = start;

@@ -1,7 +1,5 @@
 //! Putting records at the head.
 
-use std::sync::atomic::Ordering;
-
 use super::commit::Ticket;
 use super::handle::Handle;
 use super::log::{Inside, Log};
@@ -32,7 +30,7 @@ impl Log {
         let ticket = inside.append(handle, payloads)?;
         let first_dirty = !was_due && inside.state.dirty.due.is_some();
         // Before anybody can take it and say that it is done.
-        self.totals.appended.fetch_add(payloads.len() as u64, Ordering::Relaxed);
+        self.totals.appended.add(payloads.len() as u64);
         drop(inside);
         if ticket.is_none() {
             match payloads.len() {

@@ -85,7 +85,7 @@ thread_local! {
 }
 
 thread_local! {
-    /// Where payloads are built and read into; given back between calls so that it grows once.
+    /// Where payloads are built and read into; kept between calls so that it grows once.
     static BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
@@ -95,13 +95,15 @@ const KEPT_BUFFER: usize = 1 << 20;
 /// Lends the thread's buffer. A codec that uses a queue itself gets another one.
 #[inline]
 fn with_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    let mut buffer = BUFFER.take();
-    buffer.clear();
-    let result = work(&mut buffer);
-    if buffer.capacity() <= KEPT_BUFFER {
-        BUFFER.set(buffer);
-    }
-    result
+    BUFFER.with(|buffer| {
+        let Ok(mut buffer) = buffer.try_borrow_mut() else { return work(&mut Vec::new()) };
+        buffer.clear();
+        let result = work(&mut buffer);
+        if buffer.capacity() > KEPT_BUFFER {
+            *buffer = Vec::new();
+        }
+        result
+    })
 }
 
 #[inline]
@@ -371,6 +373,7 @@ impl Unsettled<'_> {
 }
 
 impl Drop for Unsettled<'_> {
+    #[inline]
     fn drop(&mut self) {
         let _ = self.settle(Fate::Undecodable);
     }

@@ -156,7 +156,8 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        let (Some(ticket), Some(attachment)) = (ticket, self.existing()) else { return Ok(()) };
+        let Some(ticket) = ticket else { return Ok(()) };
+        let Some(attachment) = self.existing() else { return Ok(()) };
         host.offload(move || attachment.log.commit(ticket))?.map_err(Into::into)
     }
 
@@ -223,6 +224,7 @@ impl FileStore {
     /// # Errors
     /// [`Error::Io`] where that cannot be stored; the records then wait again. Where it is stored and
     /// cannot be flushed the records stay delivered, and the next put says so.
+    #[inline]
     pub fn settle<H: Host>(
         &self,
         host: &mut H,
@@ -236,6 +238,19 @@ impl FileStore {
         if taken.is_empty() || (fate == Fate::Delivered && !self.options.autosave) {
             return Ok(());
         }
+        self.settle_taken(host, thread, taken, fate)
+    }
+
+    fn settle_taken<H: Host>(
+        &self,
+        host: &mut H,
+        thread: u64,
+        taken: &[u64],
+        fate: Fate,
+    ) -> Result<(), H::Error>
+    where
+        H::Error: From<Error>,
+    {
         let Some(attachment) = self.existing() else { return Ok(()) };
         let Attachment { log, handle } = &*attachment;
         let ticket =

@@ -130,7 +130,7 @@ impl Log {
                 }
             }
         }
-        handle.done_calls.fetch_add(1, Ordering::Relaxed);
+        handle.done_calls.add(1);
         inside.finished(0);
         Ok(Attempt::Done(ticket))
     }
@@ -144,7 +144,7 @@ impl Log {
         } else {
             inside.take_and_finish_all(handle)?
         };
-        handle.done_calls.fetch_add(purged.0, Ordering::Relaxed);
+        handle.done_calls.add(purged.0);
         inside.finished(0);
         drop(inside);
         self.signals.space.notify_all();
@@ -168,7 +168,8 @@ impl Inside<'_> {
     /// Fails where another process consumes in a way that does not go together.
     fn may_consume(&mut self, handle: &Handle) -> Result<()> {
         let state = &mut *self.state;
-        if !handle.took_over.swap(true, Ordering::Relaxed) {
+        if !handle.took_over.load(Ordering::Relaxed) {
+            handle.took_over.store(true, Ordering::Relaxed);
             state.window.give_back_all(|other| other != handle.id);
         }
         let Some(locks) = &self.log.locks else { return Ok(()) };
@@ -181,7 +182,8 @@ impl Inside<'_> {
             locks.try_consume()?;
             state.consumer_held = true;
         }
-        if !handle.autosave && !handle.consumes.swap(true, Ordering::Relaxed) {
+        if !handle.autosave && !handle.consumes.load(Ordering::Relaxed) {
+            handle.consumes.store(true, Ordering::Relaxed);
             state.consumers += 1;
         }
         Ok(())
@@ -358,7 +360,7 @@ impl Inside<'_> {
     }
 
     fn count_finished(&mut self, handle: &Handle, records: u64) {
-        handle.finished.fetch_add(records, Ordering::Relaxed);
+        handle.finished.add(records);
         self.finished(records);
     }
 

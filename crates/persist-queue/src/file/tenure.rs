@@ -95,8 +95,8 @@ impl Log {
         }
         let appended = state.head.at.sequence.saturating_sub(appended);
         let finished = (stored + appended).saturating_sub(state.stored());
-        self.totals.appended.fetch_add(appended, Ordering::Relaxed);
-        self.totals.finished.fetch_add(finished, Ordering::Relaxed);
+        self.totals.appended.add(appended);
+        self.totals.finished.add(finished);
         Ok(())
     }
 
