@@ -21,6 +21,16 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The database refused a call. What was stored stays.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Database {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The database.
+        path: PathBuf,
+        /// What the database said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Stored bytes fail their checksum, or are missing. Told once: the next take goes on behind
     /// them.
     #[error(

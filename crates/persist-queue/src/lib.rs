@@ -34,6 +34,10 @@ mod durability;
 mod error;
 pub mod file;
 mod process;
+#[cfg(feature = "sqlite")]
+pub mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 pub mod storage;
 pub mod wait;
 
@@ -41,6 +45,8 @@ pub use codec::Codec;
 pub use durability::Durability;
 pub use error::{Error, Result};
 pub use file::{FileQueue, FileView, Options, Rejected};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{SqliteOptions, SqliteQueue};
 pub use wait::Wait;
 
 #[cfg(all(doctest, feature = "msgpack"))]

@@ -1,7 +1,7 @@
 //! Waiting: the one blocking loop of the project. Stores never wait for an item; whoever calls them
 //! does, here, in the manner of his [`Host`]: a thread, an interpreter, a green thread.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -129,6 +129,19 @@ impl Host for Thread {
     }
 }
 
+thread_local! {
+    static THREAD: u64 = {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    };
+}
+
+/// A number for this thread that no other one ever has.
+#[inline]
+pub(crate) fn this_thread() -> u64 {
+    THREAD.with(|thread| *thread)
+}
+
 /// What one try gave.
 #[derive(Debug)]
 pub enum Attempt<T> {
@@ -136,6 +149,8 @@ pub enum Attempt<T> {
     Done(T),
     /// Nothing yet: nothing waits, or there is no room.
     NotYet,
+    /// Nothing yet, and it may come by itself after this time.
+    NotBefore(Duration),
     /// Another process is inside.
     Busy,
 }
@@ -157,12 +172,14 @@ pub fn wait_for<T, H: Host>(
     host: &mut H,
     signal: &Signal,
     wait: Wait,
-    mut attempt: impl FnMut() -> Result<Attempt<T>, H::Error>,
+    mut attempt: impl FnMut(&mut H) -> Result<Attempt<T>, H::Error>,
 ) -> Result<Outcome<T>, H::Error> {
-    match attempt()? {
+    match attempt(host)? {
         Attempt::Done(value) => return Ok(Outcome::Done(value)),
-        Attempt::NotYet if wait == Wait::No => return Ok(Outcome::TimedOut),
-        Attempt::NotYet | Attempt::Busy => {}
+        Attempt::NotYet | Attempt::NotBefore(_) if wait == Wait::No => {
+            return Ok(Outcome::TimedOut);
+        }
+        Attempt::NotYet | Attempt::NotBefore(_) | Attempt::Busy => {}
     }
     let place = Place::new(signal);
     let outcome = keep_trying(host, signal, wait, attempt);
@@ -178,7 +195,7 @@ fn keep_trying<T, H: Host>(
     host: &mut H,
     signal: &Signal,
     wait: Wait,
-    mut attempt: impl FnMut() -> Result<Attempt<T>, H::Error>,
+    mut attempt: impl FnMut(&mut H) -> Result<Attempt<T>, H::Error>,
 ) -> Result<Outcome<T>, H::Error> {
     let start = Instant::now();
     let deadline = match wait {
@@ -190,13 +207,18 @@ fn keep_trying<T, H: Host>(
     let mut pause = FIRST_PAUSE;
     loop {
         let seen = signal.epoch();
-        let limit = match attempt()? {
+        let tried = attempt(host)?;
+        let limit = match tried {
             Attempt::Done(value) => return Ok(Outcome::Done(value)),
-            Attempt::NotYet => {
+            Attempt::NotYet | Attempt::NotBefore(_) => {
                 pause = FIRST_PAUSE;
-                match remaining(deadline) {
+                let limit = match remaining(deadline) {
                     Some(Duration::ZERO) => return Ok(Outcome::TimedOut),
                     limit => limit,
+                };
+                match tried {
+                    Attempt::NotBefore(time) => Some(limit.map_or(time, |limit| limit.min(time))),
+                    _ => limit,
                 }
             }
             Attempt::Busy => match remaining(lock_deadline) {

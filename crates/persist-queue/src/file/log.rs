@@ -260,7 +260,7 @@ impl Log {
 
     /// Enters the log, waiting for whoever is inside as long as it takes within reason.
     pub(super) fn enter_patiently(&self) -> Result<Inside<'_>> {
-        let outcome = wait_for(&mut Thread, &self.signals.done, Wait::No, || {
+        let outcome = wait_for(&mut Thread, &self.signals.done, Wait::No, |_| {
             Ok(self.enter(Patience::Wait)?.map_or(Attempt::Busy, Attempt::Done))
         })?;
         match outcome {
@@ -471,7 +471,7 @@ impl Log {
 
 fn wait_for_lock(dir: &Path, locks: &Locks) -> Result<()> {
     let mut turn = false;
-    let outcome = wait_for(&mut Thread, &Signal::default(), Wait::No, || {
+    let outcome = wait_for(&mut Thread, &Signal::default(), Wait::No, |_| {
         Ok(if locks.try_enter(&mut turn)? { Attempt::Done(()) } else { Attempt::Busy })
     });
     match outcome? {

@@ -12,7 +12,7 @@ use super::store::{FileStore, Patience};
 use super::take::Fate;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::error::Slim;
-use crate::wait::{Thread, Wait};
+use crate::wait::{Thread, Wait, this_thread};
 use crate::{Error, Result};
 
 /// A first-in first-out queue in a folder, for any number of threads and processes.
@@ -78,13 +78,6 @@ pub struct Rejected<T> {
 }
 
 thread_local! {
-    static THREAD: u64 = {
-        static NEXT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
-    };
-}
-
-thread_local! {
     /// Where payloads are built and read into; kept between calls so that it grows once.
     static BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
 }
@@ -104,11 +97,6 @@ fn with_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         }
         result
     })
-}
-
-#[inline]
-fn this_thread() -> u64 {
-    THREAD.with(|thread| *thread)
 }
 
 impl<T, C: Codec<T>> FileQueue<T, C> {

@@ -122,7 +122,7 @@ impl FileStore {
     {
         let attached = self.attached()?;
         let Attachment { log, handle } = &*attached;
-        let outcome = wait_for(host, signal(log), wait, || {
+        let outcome = wait_for(host, signal(log), wait, |_| {
             if self.closed.load(Ordering::Relaxed) {
                 return Err(Error::Closed { path: self.dir.clone() }.into());
             }
@@ -256,7 +256,7 @@ impl FileStore {
         let ticket =
             match log.settle(handle, thread, taken, fate, handle.patience).map_err(Error::from)? {
                 Attempt::Done(ticket) => ticket,
-                Attempt::NotYet | Attempt::Busy => {
+                Attempt::NotYet | Attempt::NotBefore(_) | Attempt::Busy => {
                     let (attachment, taken) = (Arc::clone(&attachment), taken.to_vec());
                     let settle = move || {
                         let Attachment { log, handle } = &*attachment;
@@ -264,7 +264,7 @@ impl FileStore {
                     };
                     match host.offload(settle)?.map_err(Error::from)? {
                         Attempt::Done(ticket) => ticket,
-                        Attempt::NotYet | Attempt::Busy => None,
+                        Attempt::NotYet | Attempt::NotBefore(_) | Attempt::Busy => None,
                     }
                 }
             };

@@ -4,3 +4,4 @@
 pub(crate) mod fork;
 pub(crate) mod keeper;
 pub(crate) mod lock;
+pub(crate) mod per_process;

@@ -1,0 +1,5 @@
+//! What the queues in SQL databases share.
+
+mod kind;
+
+pub use kind::{Kind, Status};

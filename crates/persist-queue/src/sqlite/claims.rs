@@ -1,0 +1,59 @@
+//! Rows that somebody in this process has and that still stand in the database: nobody else here
+//! shall take them.
+
+use std::collections::{BTreeSet, HashMap};
+
+/// An open object, and a thread of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Owner {
+    pub(super) handle: u64,
+    pub(super) thread: u64,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    owners: HashMap<i64, Owner>,
+    held: HashMap<Owner, BTreeSet<i64>>,
+    /// Rows that could not be deserialized; nobody here tries again before the queue is opened anew.
+    aside: HashMap<i64, u64>,
+}
+
+impl Claims {
+    pub(super) fn is_free(&self, row: i64) -> bool {
+        !self.owners.contains_key(&row) && !self.aside.contains_key(&row)
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.owners.len() as u64
+    }
+
+    pub(super) fn claim(&mut self, row: i64, owner: Owner) {
+        self.owners.insert(row, owner);
+        self.held.entry(owner).or_default().insert(row);
+    }
+
+    pub(super) fn release(&mut self, row: i64) {
+        let Some(owner) = self.owners.remove(&row) else { return };
+        if let Some(held) = self.held.get_mut(&owner) {
+            held.remove(&row);
+            if held.is_empty() {
+                self.held.remove(&owner);
+            }
+        }
+    }
+
+    pub(super) fn set_aside(&mut self, row: i64) {
+        if let Some(owner) = self.owners.get(&row).copied() {
+            self.release(row);
+            self.aside.insert(row, owner.handle);
+        }
+    }
+
+    /// Frees all that an object has.
+    pub(super) fn leave(&mut self, handle: u64) {
+        self.owners.retain(|_, owner| owner.handle != handle);
+        self.held.retain(|owner, _| owner.handle != handle);
+        self.aside.retain(|_, by| *by != handle);
+    }
+}

@@ -1,0 +1,198 @@
+//! Group commit: whoever comes first opens a transaction for all who come meanwhile, and one commit
+//! answers them all.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::connection::{explain, wait_for_lock};
+use super::session::Session;
+use crate::{Error, Result};
+
+/// How many pieces of work share a transaction at most.
+const TOGETHER: usize = 1024;
+
+/// One piece of work in a transaction. Says whether it went well; what it gave is kept by whoever
+/// made it.
+type Work = Box<dyn FnOnce(&mut Session) -> rusqlite::Result<()> + Send>;
+
+/// How a call's transaction ended.
+#[derive(Debug, Clone)]
+enum End {
+    Committed,
+    /// The reason is told to each caller anew, since errors cannot be copied.
+    Failed(Arc<rusqlite::Error>),
+}
+
+struct Call {
+    work: Mutex<Option<Work>>,
+    full: bool,
+    patience: Duration,
+    end: Mutex<Option<End>>,
+    turn: Condvar,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Committer {
+    lane: Mutex<Lane>,
+}
+
+#[derive(Default)]
+struct Lane {
+    calls: VecDeque<Arc<Call>>,
+    /// Somebody is in a transaction.
+    busy: bool,
+}
+
+impl std::fmt::Debug for Lane {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Lane").field("calls", &self.calls.len()).finish_non_exhaustive()
+    }
+}
+
+/// How a call wants its transaction.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// It waits for the disk.
+    pub(super) full: bool,
+    /// How long it waits for other processes.
+    pub(super) patience: Duration,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Committer {
+    /// Does `work` in a transaction and gives its result when that is committed. After an error
+    /// nothing of it is there.
+    pub(super) fn submit<R: Send + 'static>(
+        &self,
+        session: &Mutex<Session>,
+        path: &std::path::Path,
+        terms: Terms,
+        work: impl FnOnce(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R> {
+        let given = Arc::new(Mutex::new(None));
+        let keep = Arc::clone(&given);
+        let call = Arc::new(Call {
+            work: Mutex::new(Some(Box::new(move |session| {
+                let result = work(session)?;
+                *lock(&keep) = Some(result);
+                Ok(())
+            }))),
+            full: terms.full,
+            patience: terms.patience,
+            end: Mutex::new(None),
+            turn: Condvar::new(),
+        });
+        match self.take_part(session, &call) {
+            End::Committed => {
+                lock(&given).take().ok_or_else(|| Error::Closed { path: path.into() })
+            }
+            End::Failed(error) => Err(explain("write", path, copy(&error))),
+        }
+    }
+
+    fn take_part(&self, session: &Mutex<Session>, call: &Arc<Call>) -> End {
+        let mut lane = lock(&self.lane);
+        lane.calls.push_back(Arc::clone(call));
+        loop {
+            if let Some(end) = lock(&call.end).take() {
+                return end;
+            }
+            let first = lane.calls.front().is_some_and(|first| Arc::ptr_eq(first, call));
+            if first && !lane.busy {
+                lane.busy = true;
+                let most = lane.calls.len().min(TOGETHER);
+                let together: Vec<_> = lane.calls.drain(..most).collect();
+                drop(lane);
+                let ends = transact(&mut lock(session), &together);
+                lane = lock(&self.lane);
+                lane.busy = false;
+                for (call, end) in together.iter().zip(ends) {
+                    *lock(&call.end) = Some(end);
+                    call.turn.notify_one();
+                }
+                if let Some(next) = lane.calls.front() {
+                    next.turn.notify_one();
+                }
+                continue;
+            }
+            lane = call.turn.wait(lane).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// Does the work of all calls in one transaction. Each stands or falls by itself, unless the
+/// transaction as a whole falls.
+fn transact(session: &mut Session, calls: &[Arc<Call>]) -> Vec<End> {
+    let patience = calls.iter().map(|call| call.patience).max().unwrap_or_default();
+    wait_for_lock(patience);
+    let full = calls.iter().any(|call| call.full);
+    let mut ends = Vec::with_capacity(calls.len());
+    let whole = begin(session, full).and_then(|()| {
+        for call in calls {
+            ends.push(alone(session, call, calls.len() > 1)?);
+        }
+        finish(session, "COMMIT")
+    });
+    if let Err(error) = whole {
+        if !session.connection.is_autocommit() {
+            let _ = finish(session, "ROLLBACK");
+        }
+        session.forget();
+        let error = Arc::new(error);
+        return calls.iter().map(|_| End::Failed(Arc::clone(&error))).collect();
+    }
+    ends
+}
+
+/// Does one call's work. Gives an error where the transaction cannot go on.
+fn alone(session: &mut Session, call: &Call, shared: bool) -> rusqlite::Result<End> {
+    let Some(work) = lock(&call.work).take() else { return Ok(End::Committed) };
+    if !shared {
+        return work(session).map(|()| End::Committed);
+    }
+    finish(session, "SAVEPOINT piece")?;
+    match work(session) {
+        Ok(()) => {
+            finish(session, "RELEASE piece")?;
+            Ok(End::Committed)
+        }
+        // SQLite has rolled back everything already, as on a full disk.
+        Err(error) if session.connection.is_autocommit() => Err(error),
+        Err(error) => {
+            session.forget();
+            finish(session, "ROLLBACK TO piece")?;
+            finish(session, "RELEASE piece")?;
+            Ok(End::Failed(Arc::new(error)))
+        }
+    }
+}
+
+fn begin(session: &mut Session, full: bool) -> rusqlite::Result<()> {
+    if session.full != Some(full) {
+        let level = if full { "FULL" } else { "NORMAL" };
+        session.connection.execute_batch(&format!("PRAGMA synchronous = {level}"))?;
+        session.full = Some(full);
+    }
+    finish(session, "BEGIN IMMEDIATE")
+}
+
+fn finish(session: &Session, statement: &str) -> rusqlite::Result<()> {
+    session.connection.prepare_cached(statement)?.execute([]).map(drop)
+}
+
+fn copy(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(code, text) => {
+            rusqlite::Error::SqliteFailure(*code, text.clone())
+        }
+        other => rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_ERROR),
+            Some(other.to_string()),
+        ),
+    }
+}

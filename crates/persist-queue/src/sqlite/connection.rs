@@ -1,0 +1,94 @@
+//! One connection: how it is opened, how it waits for a lock, and what its errors say.
+
+use std::cell::Cell;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use crate::{Error, Result};
+
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Place {
+    File(PathBuf),
+    /// In memory, for one object.
+    Memory,
+}
+
+impl Place {
+    /// What errors name.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::File(path) => path,
+            Self::Memory => Path::new(":memory:"),
+        }
+    }
+}
+
+thread_local! {
+    /// When this thread's current call stops waiting for a lock.
+    static LOCK_DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// The pauses between two tries for a lock; the last one is repeated.
+const PAUSES: [u64; 6] = [50, 100, 200, 500, 1000, 2000];
+
+/// Lets this thread wait for the database's lock for so long from now.
+pub(super) fn wait_for_lock(time: Duration) {
+    LOCK_DEADLINE.set(Instant::now().checked_add(time));
+}
+
+fn keep_waiting(tries: i32) -> bool {
+    if LOCK_DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline) {
+        return false;
+    }
+    let step = usize::try_from(tries).unwrap_or(0).min(PAUSES.len() - 1);
+    std::thread::sleep(Duration::from_micros(PAUSES[step]));
+    true
+}
+
+/// Opens a connection. Whoever uses it calls [`wait_for_lock`] before.
+pub(super) fn open(place: &Place) -> Result<Connection> {
+    open_raw(place).map_err(|error| explain("open", place.path(), error))
+}
+
+fn open_raw(place: &Place) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = match place {
+        Place::File(path) => Connection::open_with_flags(path, flags)?,
+        Place::Memory => Connection::open_in_memory()?,
+    };
+    connection.busy_handler(Some(keep_waiting))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    if matches!(place, Place::File(_)) {
+        let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
+        if mode != "wal" {
+            connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        }
+    }
+    Ok(connection)
+}
+
+/// What an error of SQLite's means to the caller.
+pub(super) fn explain(action: &'static str, path: &Path, error: rusqlite::Error) -> Error {
+    let path = path.to_owned();
+    let refused = |code: i32| Error::Io {
+        action,
+        path: path.clone(),
+        source: io::Error::from_raw_os_error(code),
+    };
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Locked { path },
+        Some(ErrorCode::DiskFull) => refused(libc::ENOSPC),
+        Some(ErrorCode::ReadOnly) => refused(libc::EROFS),
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Error::Unrecognised {
+            path,
+            reason: format!("{error}; copy the file aside, and try sqlite3's .recover on the copy"),
+        },
+        _ => Error::Database { action, path, source: Box::new(error) },
+    }
+}

@@ -1,0 +1,237 @@
+//! A database as all objects of a process share it: one connection that writes, one that reads, and
+//! those who wait for a change.
+
+use std::collections::HashMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::claims::Claims;
+use super::commit::{Committer, Terms};
+use super::connection::{self, Place, explain, wait_for_lock};
+use super::schema::Table;
+use super::session::Session;
+use crate::error::Context;
+use crate::process::keeper::{self, Keeper, Kept};
+use crate::process::per_process::PerProcess;
+use crate::sql::Kind;
+use crate::wait::Signal;
+use crate::{Error, Result};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) place: Place,
+    /// Which file it was when it was opened: one that was replaced has another.
+    identity: Option<(u64, u64)>,
+    session: Mutex<Session>,
+    /// Reads do not wait for a commit. A database in memory has only one connection.
+    reader: Option<Mutex<Connection>>,
+    committer: Committer,
+    queues: Mutex<HashMap<String, Arc<Shared>>>,
+    keeper: OnceLock<Arc<Keeper>>,
+}
+
+/// What the objects of a process share that use one table.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) table: Table,
+    pub(super) signals: Signals,
+    pub(super) claims: Mutex<Claims>,
+}
+
+impl Shared {
+    pub(super) fn claims(&self) -> MutexGuard<'_, Claims> {
+        lock(&self.claims)
+    }
+}
+
+/// What callers wait for.
+#[derive(Debug, Default)]
+pub(super) struct Signals {
+    /// An item came, or came back.
+    pub(super) items: Signal,
+    /// There is room.
+    pub(super) space: Signal,
+    /// An item is finished.
+    pub(super) done: Signal,
+}
+
+impl Signals {
+    pub(super) fn notify_all(&self) {
+        self.items.notify_all();
+        self.space.notify_all();
+        self.done.notify_all();
+    }
+
+    fn are_awaited(&self) -> bool {
+        self.items.is_awaited() || self.space.is_awaited() || self.done.is_awaited()
+    }
+}
+
+/// The longest time that somebody waits without a look of his own: a wake-up can be missed where
+/// inotify runs over.
+const UNTIL_POKED: Duration = Duration::from_millis(500);
+
+type Registry = Mutex<HashMap<PathBuf, Weak<Database>>>;
+
+/// The databases that are open in this process.
+static REGISTRY: LazyLock<PerProcess<Registry>> = LazyLock::new(|| PerProcess::new(Arc::default()));
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Database {
+    /// Opens the database; two objects on one file share it.
+    pub(super) fn open(place: &Place, patience: Duration) -> Result<Arc<Self>> {
+        let Place::File(path) = place else { return Self::open_new(place, patience) };
+        let registry = REGISTRY.get(|| Ok::<_, Error>(Arc::default()))?;
+        let mut registry = lock(&registry);
+        if let Some(open) = registry.get(path).and_then(Weak::upgrade)
+            && open.identity == identity(path)
+        {
+            return Ok(open);
+        }
+        registry.retain(|_, open| open.strong_count() > 0);
+        let open = Self::open_new(place, patience)?;
+        registry.insert(path.clone(), Arc::downgrade(&open));
+        Ok(open)
+    }
+
+    fn open_new(place: &Place, patience: Duration) -> Result<Arc<Self>> {
+        wait_for_lock(patience);
+        let connection = connection::open(place)?;
+        let reader = match place {
+            Place::File(_) => Some(Mutex::new(connection::open(place)?)),
+            Place::Memory => None,
+        };
+        let identity = match place {
+            Place::File(path) => identity(path),
+            Place::Memory => None,
+        };
+        let database = Arc::new(Self {
+            place: place.clone(),
+            identity,
+            session: Mutex::new(Session::new(connection)),
+            reader,
+            committer: Committer::default(),
+            queues: Mutex::default(),
+            keeper: OnceLock::new(),
+        });
+        database.watch();
+        Ok(database)
+    }
+
+    /// Has those woken who wait, when another process writes.
+    fn watch(self: &Arc<Self>) {
+        let Place::File(path) = &self.place else { return };
+        let mut log = path.clone().into_os_string();
+        log.push("-wal");
+        match keeper::tend(self, Path::new(&log)) {
+            Ok(keeper) => {
+                keeper.ring();
+                let _ = self.keeper.set(keeper);
+            }
+            Err(error) => tracing::warn!(%error, "no helper thread; waits look twice a second"),
+        }
+    }
+
+    /// To be called by whoever is about to wait for a change; gives how long at most without a look.
+    pub(super) fn expect_changes(&self) -> Duration {
+        if let Some(keeper) = self.keeper.get() {
+            keeper.ring();
+        }
+        UNTIL_POKED
+    }
+
+    /// The table of a queue, made where it is missing.
+    pub(super) fn queue(
+        &self,
+        kind: Kind,
+        acks: bool,
+        name: &str,
+        patience: Duration,
+    ) -> Result<Arc<Shared>> {
+        let table = Table::new(kind, acks, name);
+        if let Some(shared) = lock(&self.queues).get(&table.name) {
+            return Ok(Arc::clone(shared));
+        }
+        wait_for_lock(patience);
+        table
+            .create(&lock(&self.session).connection)
+            .map_err(|error| explain("prepare", self.place.path(), error))?;
+        let mut queues = lock(&self.queues);
+        let shared = queues.entry(table.name.clone()).or_insert_with(|| {
+            let claims = Mutex::default();
+            Arc::new(Shared { table, signals: Signals::default(), claims })
+        });
+        Ok(Arc::clone(shared))
+    }
+
+    /// Does `work` in a transaction that it may share with others; see [`Committer::submit`].
+    pub(super) fn write<R: Send + 'static>(
+        &self,
+        terms: Terms,
+        work: impl FnOnce(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R> {
+        self.committer.submit(&self.session, self.place.path(), terms, work)
+    }
+
+    /// Reads, beside whoever writes.
+    pub(super) fn read<R>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<R>,
+    ) -> Result<R> {
+        wait_for_lock(patience);
+        let result = match &self.reader {
+            Some(reader) => work(&lock(reader)),
+            None => work(&lock(&self.session).connection),
+        };
+        result.map_err(|error| explain("read", self.place.path(), error))
+    }
+
+    /// Uses the connection that writes, outside a transaction.
+    pub(super) fn with_session<R>(
+        &self,
+        action: &'static str,
+        patience: Duration,
+        work: impl FnOnce(&mut Session) -> rusqlite::Result<R>,
+    ) -> Result<R> {
+        let mut session = lock(&self.session);
+        wait_for_lock(patience);
+        work(&mut session).map_err(|error| explain(action, self.place.path(), error))
+    }
+}
+
+impl Kept for Database {
+    fn tend(&self, poked: bool) -> Option<Duration> {
+        let queues: Vec<_> = lock(&self.queues).values().cloned().collect();
+        let mut awaited = queues.iter().filter(|shared| shared.signals.are_awaited()).peekable();
+        awaited.peek()?;
+        if poked {
+            awaited.for_each(|shared| shared.signals.notify_all());
+        }
+        Some(UNTIL_POKED)
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// The database file of a queue, as an absolute path; its folder is made where it is missing.
+pub(super) fn place(path: &Path) -> Result<Place> {
+    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(Error::Invalid(format!("{} names no file", path.display())));
+    };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    std::fs::create_dir_all(folder).context("create", folder)?;
+    let folder = folder.canonicalize().context("open", folder)?;
+    Ok(Place::File(folder.join(name)))
+}

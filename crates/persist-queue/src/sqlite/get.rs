@@ -1,0 +1,222 @@
+//! Getting rows of queues without acknowledgements: a row is made into its item first and deleted
+//! afterwards, so that one that cannot be made into an item stays.
+
+use std::sync::Arc;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, params};
+
+use super::claims::Owner;
+use super::database::Shared;
+use super::session::Session;
+use super::store::{Attachment, Row, SqliteStore, Undecoded, Which, work};
+use crate::sql::Status;
+use crate::wait::{Attempt, Host, Wait};
+use crate::{Error, Result};
+
+/// How often a row may be lost to another process before one is taken blindly.
+const LOSSES: u32 = 2;
+
+impl SqliteStore {
+    /// Gets the next item for `thread`; nothing where none came in time. `decode` makes it of its
+    /// row.
+    ///
+    /// # Errors
+    /// What `decode` said, and the row stays; [`Error::Locked`], [`Error::Io`], [`Error::Database`].
+    pub fn get<T, H: Host>(
+        &self,
+        host: &mut H,
+        thread: u64,
+        wait: Wait,
+        which: Which,
+        mut decode: impl FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
+    ) -> Result<Option<T>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let terms = self.terms();
+        self.wait(
+            host,
+            |shared| &shared.signals.items,
+            wait,
+            |host, attached| {
+                let owner = Owner { handle: attached.handle, thread };
+                for lost in 0.. {
+                    let blind = lost >= LOSSES;
+                    let found = work(host, attached, move |attached| {
+                        if blind && which == Which::Next {
+                            let shared = Arc::clone(&attached.shared);
+                            return attached
+                                .database
+                                .write(terms, move |session| take_blindly(session, &shared));
+                        }
+                        let patience = terms.patience;
+                        attached.database.read(patience, |connection| {
+                            find(connection, &attached.shared, owner, which)
+                        })
+                    })?;
+                    let Some(row) = found else { return Ok(Attempt::NotYet) };
+                    let mut guard = Unsettled { attached: Arc::clone(attached), id: Some(row.id) };
+                    let row = Arc::new(row);
+                    let item = match decode(host, &row) {
+                        Ok(item) => item,
+                        Err(undecoded) => {
+                            if blind && which == Which::Next {
+                                self.put_back(host, attached, &row)?;
+                            }
+                            return Err(guard.refuse(undecoded));
+                        }
+                    };
+                    if blind && which == Which::Next {
+                        attached.shared.signals.space.notify_all();
+                        return Ok(Attempt::Done(item));
+                    }
+                    let taken = Arc::clone(&row);
+                    let taken = work(host, attached, move |attached| {
+                        let shared = Arc::clone(&attached.shared);
+                        attached
+                            .database
+                            .write(terms, move |session| delete(session, &shared, &taken))
+                    })?;
+                    drop(guard);
+                    if taken {
+                        attached.shared.signals.space.notify_all();
+                        return Ok(Attempt::Done(item));
+                    }
+                }
+                Ok(Attempt::NotYet)
+            },
+        )
+    }
+
+    /// Puts a row back that was taken blindly and could not be made into an item.
+    fn put_back<H: Host>(
+        &self,
+        host: &mut H,
+        attached: &Arc<Attachment>,
+        row: &Arc<Row>,
+    ) -> Result<(), H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (terms, row) = (self.terms(), Arc::clone(row));
+        work(host, attached, move |attached| {
+            let shared = Arc::clone(&attached.shared);
+            attached.database.write(terms, move |session| {
+                session.connection.prepare_cached(&shared.table.insert_as)?.execute(params![
+                    row.data,
+                    row.timestamp,
+                    None::<i64>,
+                    None::<i64>,
+                    None::<i64>,
+                    None::<i64>,
+                    row.id
+                ])?;
+                session.add(&shared.table, Status::New, 1);
+                Ok(())
+            })
+        })
+    }
+}
+
+/// A row that is claimed, until it is known what became of it.
+struct Unsettled {
+    attached: Arc<Attachment>,
+    id: Option<i64>,
+}
+
+impl Unsettled {
+    fn refuse<E>(&mut self, undecoded: Undecoded<E>) -> E {
+        match undecoded {
+            Undecoded::Broken(error) => {
+                if let Some(id) = self.id.take() {
+                    self.attached.shared.claims().set_aside(id);
+                }
+                error
+            }
+            Undecoded::Interrupted(error) => error,
+        }
+    }
+}
+
+impl Drop for Unsettled {
+    fn drop(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.attached.shared.claims().release(id);
+            self.attached.shared.signals.items.notify_one();
+        }
+    }
+}
+
+/// Finds a row that nobody in this process has, and claims it.
+fn find(
+    connection: &Connection,
+    shared: &Shared,
+    owner: Owner,
+    which: Which,
+) -> rusqlite::Result<Option<Row>> {
+    let table = &shared.table;
+    let (mut statement, id) = match which {
+        Which::Next => (connection.prepare_cached(&table.waiting)?, None),
+        Which::Id(id) => (connection.prepare_cached(&table.waiting_one)?, Some(id)),
+    };
+    let mut rows = match id {
+        None => statement.query([])?,
+        Some(id) => statement.query([id])?,
+    };
+    while let Some(row) = rows.next()? {
+        let id = row.get(0)?;
+        {
+            let mut claims = shared.claims();
+            if !claims.is_free(id) {
+                continue;
+            }
+            claims.claim(id, owner);
+        }
+        return read(row).map(Some).inspect_err(|_| shared.claims().release(id));
+    }
+    Ok(None)
+}
+
+fn take_blindly(session: &mut Session, shared: &Shared) -> rusqlite::Result<Option<Row>> {
+    let table = &shared.table;
+    let found = {
+        let mut statement = session.connection.prepare_cached(&table.waiting)?;
+        let mut rows = statement.query([])?;
+        loop {
+            match rows.next()? {
+                Some(row) if shared.claims().is_free(row.get(0)?) => break Some(read(row)?),
+                Some(_) => {}
+                None => break None,
+            }
+        }
+    };
+    if let Some(row) = &found {
+        session.connection.prepare_cached(&table.delete)?.execute([row.id])?;
+        session.remove(table, Status::New, 1);
+    }
+    Ok(found)
+}
+
+/// Deletes a row as it was read. Says whether it was still there.
+fn delete(session: &mut Session, shared: &Shared, row: &Row) -> rusqlite::Result<bool> {
+    let mut statement = session.connection.prepare_cached(&shared.table.delete_as_read)?;
+    let deleted = if row.text {
+        statement.execute(params![row.id, String::from_utf8_lossy(&row.data)])?
+    } else {
+        statement.execute(params![row.id, row.data])?
+    };
+    drop(statement);
+    session.remove(&shared.table, Status::New, deleted);
+    Ok(deleted > 0)
+}
+
+pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+    let (data, text) = match row.get_ref(1)? {
+        ValueRef::Blob(bytes) => (bytes.to_vec(), false),
+        ValueRef::Text(bytes) => (bytes.to_vec(), true),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => (Vec::new(), false),
+    };
+    let timestamp = row.get::<_, Option<f64>>(2)?.unwrap_or(0.0);
+    Ok(Row { id: row.get(0)?, data, timestamp, text })
+}

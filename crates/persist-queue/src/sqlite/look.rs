@@ -1,0 +1,150 @@
+//! Looking at a queue and mending single rows.
+
+use std::sync::Arc;
+
+use super::counts::Counts;
+use super::get::read;
+use super::store::{Row, SqliteStore, work};
+use crate::sql::Status;
+use crate::wait::{Host, Wait};
+use crate::{Error, Result};
+
+impl SqliteStore {
+    /// How many rows have which status.
+    pub(super) fn counts<H: Host>(&self, host: &mut H) -> Result<Counts, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, patience) = (self.attached()?, self.options.timeout);
+        work(host, &attached, move |attached| {
+            attached
+                .database
+                .with_session("count", patience, |session| session.counts(&attached.shared.table))
+        })
+    }
+
+    /// How many items wait, whoever put them.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
+    pub fn size<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let waiting = self.counts(host)?.waiting();
+        if self.acks {
+            return Ok(waiting);
+        }
+        let attached = self.attached()?;
+        let claimed = attached.shared.claims().len();
+        Ok(waiting.saturating_sub(claimed))
+    }
+
+    /// All rows, in the order of their numbers, with their status.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::size`].
+    pub fn rows<H: Host>(&self, host: &mut H) -> Result<Vec<(Row, i64)>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, patience, acks) = (self.attached()?, self.options.timeout, self.acks);
+        work(host, &attached, move |attached| {
+            attached.database.read(patience, |connection| {
+                let mut statement = connection.prepare_cached(&attached.shared.table.all)?;
+                let rows = statement.query_map([], |row| {
+                    let status = if acks { row.get::<_, Option<i64>>(3)?.unwrap_or(0) } else { 0 };
+                    Ok((read(row)?, status))
+                })?;
+                rows.collect()
+            })
+        })
+    }
+
+    /// Replaces a row's data. Says whether there is such a row.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::size`].
+    pub fn update<H: Host>(&self, host: &mut H, id: i64, data: Vec<u8>) -> Result<bool, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, terms) = (self.attached()?, self.terms());
+        work(host, &attached, move |attached| {
+            let shared = Arc::clone(&attached.shared);
+            attached.database.write(terms, move |session| {
+                let mut statement = session.connection.prepare_cached(&shared.table.update)?;
+                Ok(statement.execute(rusqlite::params![id, data])? > 0)
+            })
+        })
+    }
+
+    /// Removes all items that wait; gives how many there were.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::size`].
+    pub fn purge<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, terms) = (self.attached()?, self.terms());
+        let purged = work(host, &attached, move |attached| {
+            let shared = Arc::clone(&attached.shared);
+            attached.database.write(terms, move |session| {
+                let purged = session.connection.prepare_cached(&shared.table.purge)?.execute([])?;
+                session.forget();
+                Ok(purged as u64)
+            })
+        })?;
+        attached.shared.signals.notify_all();
+        Ok(purged)
+    }
+
+    /// Waits until no item waits. Says whether that came in time.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::size`].
+    pub fn join<H: Host>(&self, host: &mut H, wait: Wait) -> Result<bool, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        use crate::wait::Attempt;
+        let joined = self.wait(
+            host,
+            |shared| &shared.signals.done,
+            wait,
+            |host, _| {
+                let counts = self.counts(host)?;
+                Ok(if counts.stored() == 0 { Attempt::Done(()) } else { Attempt::NotYet })
+            },
+        )?;
+        Ok(joined.is_some())
+    }
+
+    /// Gives the bytes of what is gone back to the file system.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::size`].
+    pub fn shrink<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, patience) = (self.attached()?, self.options.timeout);
+        work(host, &attached, move |attached| {
+            attached.database.with_session("shrink", patience, |session| {
+                session.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+            })
+        })
+    }
+
+    /// How many rows have `status`.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::size`].
+    pub fn count<H: Host>(&self, host: &mut H, status: Status) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        Ok(self.counts(host)?.of(status))
+    }
+}

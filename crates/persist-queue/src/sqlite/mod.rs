@@ -1,0 +1,23 @@
+//! Queues and a dictionary in an SQLite database, which persist-queue 1.x can use at the same time.
+//!
+//! From top to bottom: typed queues ([`SqliteQueue`]), the store of bytes ([`store::SqliteStore`]),
+//! the database that all objects of a process share ([`database`]), its group commit ([`commit`]),
+//! and the connection ([`connection`]). All SQL text is in [`schema`].
+
+mod claims;
+mod commit;
+mod connection;
+mod counts;
+mod database;
+mod get;
+mod look;
+mod options;
+mod put;
+mod queue;
+mod schema;
+mod session;
+mod store;
+
+pub use options::SqliteOptions;
+pub use queue::SqliteQueue;
+pub use store::{Put, Row, SqliteStore, Undecoded, Which};

@@ -1,0 +1,115 @@
+//! How a queue in a database is opened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::queue::SqliteQueue;
+use crate::codec::{Codec, Default as DefaultCodec};
+use crate::sql::Kind;
+use crate::{Durability, Result};
+
+/// How a queue in a database is opened. The defaults are what [`SqliteOptions::new`] says.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) timeout: Duration,
+    pub(super) auto_commit: bool,
+    pub(super) durability: Durability,
+    pub(super) maxsize: u64,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl SqliteOptions {
+    /// A first-in first-out queue named `default`, 10 seconds of patience with a locked database, each
+    /// call a transaction, [`Durability::Disk`], no size limit.
+    pub fn new() -> Self {
+        Self {
+            kind: Kind::Fifo,
+            name: "default".to_owned(),
+            timeout: Duration::from_secs(10),
+            auto_commit: true,
+            durability: Durability::Disk,
+            maxsize: 0,
+        }
+    }
+
+    /// The order of the items; [`Kind::Fifo`] by default.
+    #[must_use]
+    pub fn kind(mut self, kind: Kind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// The name of the queue; a database holds any number of queues. `default` by default.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// How long a call waits for other processes that hold the database's lock, 10 seconds by
+    /// default; then it fails with [`Error::Locked`](crate::Error::Locked).
+    #[must_use]
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.timeout = time;
+        self
+    }
+
+    /// Whether each call is a transaction; it is by default. Otherwise puts and takes are kept in
+    /// memory until `task_done`, `close`, or the batch has grown to 1,000 items.
+    #[must_use]
+    pub fn auto_commit(mut self, auto_commit: bool) -> Self {
+        self.auto_commit = auto_commit;
+        self
+    }
+
+    /// What a finished call survives; [`Durability::Disk`] by default. All levels survive a killed
+    /// process.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// The most items that the queue may hold; 0, the default, for no limit. Each opener brings its
+    /// own limit.
+    #[must_use]
+    pub fn maxsize(mut self, items: u64) -> Self {
+        self.maxsize = items;
+        self
+    }
+
+    /// Opens the queue in the database file `path` with the default codec, MessagePack. Folder and
+    /// file are made where they are missing; `:memory:` keeps the queue in memory.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open_with`].
+    #[cfg(feature = "msgpack")]
+    pub fn open<T>(self, path: impl AsRef<Path>) -> Result<SqliteQueue<T>>
+    where
+        DefaultCodec: Codec<T>,
+    {
+        self.open_with(path, DefaultCodec::default())
+    }
+
+    /// Opens the queue in the database file `path`.
+    ///
+    /// # Errors
+    /// [`Error::Unrecognised`](crate::Error::Unrecognised) where the file is no database,
+    /// [`Error::Invalid`](crate::Error::Invalid) for an option that makes no sense,
+    /// [`Error::Io`](crate::Error::Io) and [`Error::Database`](crate::Error::Database) where the disk
+    /// or SQLite refuses.
+    pub fn open_with<T, C: Codec<T>>(
+        self,
+        path: impl AsRef<Path>,
+        codec: C,
+    ) -> Result<SqliteQueue<T, C>> {
+        SqliteQueue::new(self, path.as_ref(), codec)
+    }
+}

@@ -1,0 +1,102 @@
+//! Putting rows.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::database::Shared;
+use super::session::Session;
+use super::store::{Put, SqliteStore, now, work};
+use crate::sql::{Kind, Status};
+use crate::wait::{Attempt, Host, Wait};
+use crate::{Error, Result};
+
+impl SqliteStore {
+    /// Puts items in one transaction, all of them or none, and gives their numbers; nothing for an
+    /// item that waits already in a queue of [`Kind::Unique`].
+    ///
+    /// # Errors
+    /// [`Error::Full`] where there was no room in time; [`Error::Locked`], [`Error::Io`],
+    /// [`Error::Database`]. After an error nothing was put.
+    pub fn put<H: Host>(
+        &self,
+        host: &mut H,
+        items: Vec<Put>,
+        wait: Wait,
+    ) -> Result<Vec<Option<i64>>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (items, maxsize) = (Arc::new(items), self.options.maxsize);
+        let full = || Error::Full { path: self.path().to_owned(), limit: maxsize };
+        if maxsize > 0 && items.len() as u64 > maxsize {
+            return Err(full().into());
+        }
+        let terms = self.terms();
+        let put = self.wait(
+            host,
+            |shared| &shared.signals.space,
+            wait,
+            |host, attached| {
+                let items = Arc::clone(&items);
+                let put = work(host, attached, move |attached| {
+                    let shared = Arc::clone(&attached.shared);
+                    attached
+                        .database
+                        .write(terms, move |session| insert_all(session, &shared, &items, maxsize))
+                })?;
+                let Some(put) = put else { return Ok(Attempt::NotYet) };
+                match put.iter().flatten().count() {
+                    0 => {}
+                    1 => attached.shared.signals.items.notify_one(),
+                    _ => attached.shared.signals.items.notify_all(),
+                }
+                Ok(Attempt::Done(put))
+            },
+        )?;
+        put.ok_or_else(|| full().into())
+    }
+}
+
+/// Nothing where there is no room.
+fn insert_all(
+    session: &mut Session,
+    shared: &Shared,
+    items: &[Put],
+    maxsize: u64,
+) -> rusqlite::Result<Option<Vec<Option<i64>>>> {
+    if maxsize > 0 {
+        let stored = session.counts(&shared.table)?.stored();
+        if stored + items.len() as u64 > maxsize {
+            return Ok(None);
+        }
+    }
+    items.iter().map(|item| insert(session, shared, item)).collect::<Result<_, _>>().map(Some)
+}
+
+fn insert(session: &mut Session, shared: &Shared, item: &Put) -> rusqlite::Result<Option<i64>> {
+    let table = &shared.table;
+    if table.kind == Kind::Unique && table.acks {
+        let gone = session.connection.prepare_cached(&table.forget_acked)?.execute([&item.data])?;
+        session.remove(table, Status::Acked, gone);
+    }
+    let mut statement = session.connection.prepare_cached(&table.insert)?;
+    let put = match (table.acks, table.kind) {
+        (false, Kind::Priority) => statement.execute(params![item.data, now(), item.priority])?,
+        (false, _) => statement.execute(params![item.data, now()])?,
+        (true, _) => statement.execute(params![
+            item.data,
+            now(),
+            item.priority,
+            Status::New as i64,
+            None::<i64>,
+            None::<i64>
+        ])?,
+    };
+    drop(statement);
+    if put == 0 {
+        return Ok(None);
+    }
+    session.add(table, Status::New, 1);
+    Ok(Some(session.connection.last_insert_rowid()))
+}

@@ -1,0 +1,140 @@
+//! The typed queue.
+
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+use super::options::SqliteOptions;
+use super::store::{Put, SqliteStore, Undecoded, Which};
+use crate::codec::{Codec, Default as DefaultCodec};
+use crate::file::Rejected;
+use crate::wait::{Thread, Wait, this_thread};
+use crate::{Error, Result};
+
+/// A queue in an SQLite database, for any number of threads and processes, and for persist-queue 1.x
+/// on the same file at the same time.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let queue = persist_queue::SqliteOptions::new().open(folder.path().join("data.db"))?;
+/// queue.put("one".to_owned())?;
+/// assert_eq!(queue.get()?, "one");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A put that returned and a get that returned are final: each is a transaction. What a dead machine
+/// takes is the choice of [`Durability`](crate::Durability).
+#[derive(Debug)]
+pub struct SqliteQueue<T, C = DefaultCodec> {
+    store: SqliteStore,
+    codec: C,
+    items: PhantomData<fn(T) -> T>,
+}
+
+impl<T, C: Codec<T>> SqliteQueue<T, C> {
+    pub(super) fn new(options: SqliteOptions, path: &Path, codec: C) -> Result<Self> {
+        Ok(Self { store: SqliteStore::open(path, options, false)?, codec, items: PhantomData })
+    }
+
+    /// Puts an item, and waits while the queue is full. Gives its row's number; nothing where it
+    /// waits already in a queue of [`Kind::Unique`](crate::sql::Kind::Unique).
+    ///
+    /// # Errors
+    /// The item comes back, with [`Error::Encode`], [`Error::Closed`], [`Error::Locked`],
+    /// [`Error::Io`] or [`Error::Database`]. It was not put then.
+    pub fn put(&self, item: T) -> Result<Option<i64>, Rejected<T>> {
+        self.put_with(item, 0, Wait::Forever)
+    }
+
+    /// Puts an item with a priority, and waits as `wait` says while the queue is full.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::put`], and [`Error::Full`].
+    pub fn put_with(&self, item: T, priority: i64, wait: Wait) -> Result<Option<i64>, Rejected<T>> {
+        let mut data = Vec::new();
+        let put =
+            self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
+                Ok(self.store.put(&mut Thread, vec![Put { data, priority }], wait)?)
+            });
+        match put {
+            Ok(ids) => Ok(ids.into_iter().next().flatten()),
+            Err(error) => Err(Rejected { item, error }),
+        }
+    }
+
+    /// Takes the next item, and waits for one.
+    ///
+    /// # Errors
+    /// [`Error::Decode`], and the row stays; [`Error::Closed`], [`Error::Locked`], [`Error::Io`],
+    /// [`Error::Database`].
+    pub fn get(&self) -> Result<T> {
+        loop {
+            if let Some(item) = self.get_with(Wait::Forever, Which::Next)? {
+                return Ok(item);
+            }
+        }
+    }
+
+    /// Takes the next item if one waits.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::get`].
+    pub fn try_get(&self) -> Result<Option<T>> {
+        self.get_with(Wait::No, Which::Next)
+    }
+
+    /// Takes the next item, and waits at most `time` for one.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::get`].
+    pub fn get_timeout(&self, time: Duration) -> Result<Option<T>> {
+        self.get_with(Wait::For(time), Which::Next)
+    }
+
+    /// Takes an item, and waits as `wait` says for it.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::get`].
+    pub fn get_with(&self, wait: Wait, which: Which) -> Result<Option<T>> {
+        Ok(self.store.get(&mut Thread, this_thread(), wait, which, |_, row| {
+            self.codec.decode(&row.data).map_err(|source| {
+                let (path, sequence) = (self.store.path().to_owned(), row.id.cast_unsigned());
+                Undecoded::Broken(Box::new(Error::Decode { path, sequence, source }))
+            })
+        })?)
+    }
+
+    /// How many items wait.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
+    pub fn len(&self) -> Result<u64> {
+        Ok(self.store.size(&mut Thread)?)
+    }
+
+    /// Whether no item waits.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Removes all items that wait; gives how many there were.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::len`].
+    pub fn purge(&self) -> Result<u64> {
+        Ok(self.store.purge(&mut Thread)?)
+    }
+
+    /// Wakes who waits through this object. Dropping does the same.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Database`].
+    pub fn close(&self) -> Result<()> {
+        self.store.close()
+    }
+}

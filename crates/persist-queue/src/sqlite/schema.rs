@@ -1,0 +1,187 @@
+//! The tables and all SQL text. Tables, columns and status numbers are persist-queue 1.x's, so that it
+//! can use the same file; what is added are columns and indexes that it does not see.
+
+use rusqlite::Connection;
+
+use crate::sql::{Kind, Status};
+
+/// A queue's table, and the statements on it.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) kind: Kind,
+    /// Items are kept until they are acknowledged.
+    pub(super) acks: bool,
+    /// The name as it stands in the database.
+    pub(super) name: String,
+    /// A row: data, time, priority, status, due, expires.
+    pub(super) insert: String,
+    /// As `insert`, with the row's number in front.
+    pub(super) insert_as: String,
+    /// Frees a value that is acknowledged, so that it can be put again.
+    pub(super) forget_acked: String,
+    /// Those that wait, in their order: number, data, time.
+    pub(super) waiting: String,
+    /// One row that waits: number, data, time.
+    pub(super) waiting_one: String,
+    pub(super) all: String,
+    pub(super) delete: String,
+    /// Number and data: only if nobody changed it.
+    pub(super) delete_as_read: String,
+    pub(super) update: String,
+    pub(super) purge: String,
+    /// Status and how many have it.
+    pub(super) counts: String,
+}
+
+/// Columns of the acknowledged queues that persist-queue 1.x does not have. Times are milliseconds since
+/// 1970; `due` is when a lease ends or a delay does.
+const ADDED: [(&str, &str); 5] = [
+    ("due", "INTEGER"),
+    ("expires", "INTEGER"),
+    ("attempts", "INTEGER"),
+    ("holder", "TEXT"),
+    ("token", "INTEGER"),
+];
+
+const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
+
+impl Table {
+    pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
+        let name = format!("{}_{queue}", prefix(kind, acks));
+        let table = quote(&name);
+        let order = match kind {
+            Kind::Fifo | Kind::Unique => "_id",
+            Kind::Filo => "_id DESC",
+            Kind::Priority => "priority, _id",
+        };
+        let which = if acks { format!("status < {WAITING_BELOW}") } else { "1".to_owned() };
+        let unique = if kind == Kind::Unique { "OR IGNORE " } else { "" };
+        let (columns, values) = match (kind, acks) {
+            (Kind::Priority, false) => ("data, timestamp, priority", "?1, ?2, ?3"),
+            (Kind::Priority, true) => {
+                ("data, timestamp, priority, status, due, expires", "?1, ?2, ?3, ?4, ?5, ?6")
+            }
+            (_, false) => ("data, timestamp", "?1, ?2"),
+            (_, true) => ("data, timestamp, status, due, expires", "?1, ?2, ?4, ?5, ?6"),
+        };
+        let number = "_id, data, timestamp";
+        let status = if acks { ", status" } else { "" };
+        Self {
+            insert: format!("INSERT {unique}INTO {table} ({columns}) VALUES ({values})"),
+            insert_as: format!(
+                "INSERT {unique}INTO {table} (_id, {columns}) VALUES (?7, {values})"
+            ),
+            forget_acked: format!(
+                "DELETE FROM {table} WHERE data = ?1 AND status = {}",
+                Status::Acked as i64
+            ),
+            waiting: format!("SELECT {number} FROM {table} WHERE {which} ORDER BY {order}"),
+            waiting_one: format!("SELECT {number} FROM {table} WHERE _id = ?1 AND {which}"),
+            all: format!("SELECT {number}{status} FROM {table} ORDER BY _id"),
+            delete: format!("DELETE FROM {table} WHERE _id = ?1"),
+            delete_as_read: format!("DELETE FROM {table} WHERE _id = ?1 AND data IS ?2"),
+            update: format!("UPDATE {table} SET data = ?2 WHERE _id = ?1"),
+            purge: format!("DELETE FROM {table} WHERE {which}"),
+            counts: if acks {
+                format!("SELECT status, COUNT(*) FROM {table} GROUP BY status")
+            } else {
+                format!("SELECT 0, COUNT(*) FROM {table}")
+            },
+            kind,
+            acks,
+            name,
+        }
+    }
+
+    /// Makes what is missing. Needs the write lock only where something is.
+    pub(super) fn create(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if !connection.table_exists(None, self.name.as_str())? {
+            connection.execute_batch(&self.creation())?;
+        }
+        if self.acks {
+            for (column, kind) in ADDED {
+                if !connection.column_exists(None, self.name.as_str(), column)? {
+                    let table = quote(&self.name);
+                    connection.execute_batch(&format!(
+                        "ALTER TABLE {table} ADD COLUMN {column} {kind}"
+                    ))?;
+                }
+            }
+        }
+        for (index, on) in self.indexes() {
+            let index = quote(&format!("{}__{index}", self.name));
+            let table = quote(&self.name);
+            connection
+                .execute_batch(&format!("CREATE INDEX IF NOT EXISTS {index} ON {table} {on}"))?;
+        }
+        Ok(())
+    }
+
+    /// As persist-queue 1.x writes it, so that both make the same table.
+    fn creation(&self) -> String {
+        let priority = if self.kind == Kind::Priority { ", priority INTEGER" } else { "" };
+        let status = if self.acks { ", status INTEGER" } else { "" };
+        let unique = if self.kind == Kind::Unique { ", UNIQUE (data)" } else { "" };
+        format!(
+            "CREATE TABLE IF NOT EXISTS {} (_id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB, \
+             timestamp FLOAT{priority}{status}{unique})",
+            quote(&self.name)
+        )
+    }
+
+    /// What keeps a get flat from a thousand rows to ten million, beside a million acknowledged ones.
+    fn indexes(&self) -> Vec<(&'static str, String)> {
+        let mut indexes = Vec::new();
+        let waiting = format!("WHERE status < {WAITING_BELOW}");
+        match (self.kind, self.acks) {
+            (Kind::Priority, false) => indexes.push(("order", "(priority, _id)".to_owned())),
+            (Kind::Priority, true) => indexes.push(("order", format!("(priority, _id) {waiting}"))),
+            (_, true) => indexes.push(("waiting", format!("(_id) {waiting}"))),
+            (_, false) => {}
+        }
+        if self.acks {
+            indexes.push(("status", "(status, _id) WHERE status >= 2".to_owned()));
+            indexes.push(("due", "(due) WHERE due IS NOT NULL".to_owned()));
+            indexes.push(("expires", "(expires) WHERE expires IS NOT NULL".to_owned()));
+        }
+        indexes
+    }
+}
+
+fn prefix(kind: Kind, acks: bool) -> &'static str {
+    match (kind, acks) {
+        (Kind::Fifo, false) => "queue",
+        (Kind::Filo, false) => "filo_queue",
+        (Kind::Unique, false) => "unique_queue",
+        (Kind::Priority, false) => "priority_queue",
+        (Kind::Fifo, true) => "ack_queue",
+        (Kind::Filo, true) => "ack_filo_queue",
+        (Kind::Unique, true) => "ack_unique_queue",
+        (Kind::Priority, true) => "ack_priority_queue",
+    }
+}
+
+/// A name as SQL takes it, whatever is in it.
+pub(super) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_break_out() {
+        let connection = Connection::open_in_memory().unwrap();
+        let name = "x` \"; DROP TABLE queue_x; --";
+        for acks in [false, true] {
+            for kind in [Kind::Fifo, Kind::Filo, Kind::Unique, Kind::Priority] {
+                Table::new(kind, acks, name).create(&connection).unwrap();
+                Table::new(kind, acks, name).create(&connection).unwrap();
+            }
+        }
+        let tables =
+            "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name LIKE '%_x` %'";
+        assert_eq!(connection.query_row(tables, [], |row| row.get::<_, i64>(0)), Ok(8));
+    }
+}

@@ -1,0 +1,207 @@
+//! A queue of bytes in a database: what the typed queue and the bindings are made of.
+//!
+//! Nothing here knows a codec; whoever gets an item gives a function that makes it of its row, which
+//! runs under no lock and before the row is gone.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::commit::Terms;
+use super::connection::Place;
+use super::database::{self, Database, Shared};
+use super::options::SqliteOptions;
+use crate::process::per_process::PerProcess;
+use crate::wait::{Attempt, Host, Outcome, Signal, Wait, wait_for};
+use crate::{Durability, Error, Result};
+
+/// See the module.
+#[derive(Debug)]
+pub struct SqliteStore {
+    pub(super) place: Place,
+    pub(super) options: SqliteOptions,
+    pub(super) acks: bool,
+    attachment: PerProcess<Attachment>,
+    closed: AtomicBool,
+}
+
+/// What a store works with; a forked child makes itself another one.
+#[derive(Debug)]
+pub(super) struct Attachment {
+    pub(super) database: Arc<Database>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) handle: u64,
+}
+
+/// A row of the queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Its number, never used again.
+    pub id: i64,
+    /// The serialized item.
+    pub data: Vec<u8>,
+    /// When it was put, in seconds since 1970.
+    pub timestamp: f64,
+    /// Whether the database holds it as text.
+    pub(super) text: bool,
+}
+
+/// An item to put.
+#[derive(Debug, Clone, Default)]
+pub struct Put {
+    /// The serialized item.
+    pub data: Vec<u8>,
+    /// The lowest comes first, in a queue of [`Kind::Priority`](crate::sql::Kind::Priority).
+    pub priority: i64,
+}
+
+/// Why an item could not be made of a row.
+#[derive(Debug)]
+pub enum Undecoded<E> {
+    /// Its bytes are not what was asked for: this object does not try again.
+    Broken(E),
+    /// The caller was interrupted: it waits as before.
+    Interrupted(E),
+}
+
+/// Which item a get is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Which {
+    /// The next one.
+    #[default]
+    Next,
+    /// The one with this number, where it waits.
+    Id(i64),
+}
+
+impl SqliteStore {
+    /// Opens the queue in the database file `path`, or in memory where that is `:memory:`.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open_with`].
+    pub fn open(path: &Path, options: SqliteOptions, acks: bool) -> Result<Self> {
+        options.durability.check()?;
+        let place =
+            if path == Path::new(":memory:") { Place::Memory } else { database::place(path)? };
+        let attachment = Arc::new(Attachment::new(&place, &options, acks)?);
+        Ok(Self {
+            attachment: PerProcess::new(attachment),
+            closed: AtomicBool::new(false),
+            place,
+            options,
+            acks,
+        })
+    }
+
+    /// The database file, as an absolute path, or `:memory:`.
+    pub fn path(&self) -> &Path {
+        self.place.path()
+    }
+
+    /// The options that it was opened with.
+    pub fn options(&self) -> &SqliteOptions {
+        &self.options
+    }
+
+    pub(super) fn attached(&self) -> Result<Arc<Attachment>> {
+        if self.is_closed() {
+            return Err(Error::Closed { path: self.path().to_owned() });
+        }
+        self.attachment.get(|| Attachment::new(&self.place, &self.options, self.acks).map(Arc::new))
+    }
+
+    pub(super) fn terms(&self) -> Terms {
+        Terms { full: self.options.durability == Durability::Disk, patience: self.options.timeout }
+    }
+
+    /// Tries, and tries again whenever `signal` says that it may have come true.
+    pub(super) fn wait<T, H: Host>(
+        &self,
+        host: &mut H,
+        signal: fn(&Shared) -> &Signal,
+        wait: Wait,
+        mut attempt: impl FnMut(&mut H, &Arc<Attachment>) -> Result<Attempt<T>, H::Error>,
+    ) -> Result<Option<T>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let attached = self.attached()?;
+        let outcome = wait_for(host, signal(&attached.shared), wait, |host| {
+            if self.is_closed() {
+                return Err(Error::Closed { path: self.path().to_owned() }.into());
+            }
+            let tried = attempt(host, &attached)?;
+            Ok(match tried {
+                Attempt::NotYet if wait != Wait::No => {
+                    Attempt::NotBefore(attached.database.expect_changes())
+                }
+                Attempt::NotBefore(time) => {
+                    Attempt::NotBefore(time.min(attached.database.expect_changes()))
+                }
+                tried => tried,
+            })
+        })?;
+        match outcome {
+            Outcome::Done(value) => Ok(Some(value)),
+            Outcome::TimedOut => Ok(None),
+            Outcome::Locked => Err(Error::Locked { path: self.path().to_owned() }.into()),
+        }
+    }
+
+    /// Whether [`SqliteStore::close`] was called.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Gives back what this object has in flight, and wakes who waits through it. Closing twice is
+    /// allowed.
+    ///
+    /// # Errors
+    /// [`Error::Io`] and [`Error::Database`] where what was batched cannot be stored.
+    pub fn close(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return Ok(());
+        }
+        let Some(attached) = self.attachment.existing() else { return Ok(()) };
+        attached.shared.claims().leave(attached.handle);
+        attached.shared.signals.notify_all();
+        Ok(())
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if let Err(error) = self.close() {
+            tracing::error!(%error, "a queue could not be closed cleanly");
+        }
+    }
+}
+
+/// Does work on the database in the manner of the host.
+pub(super) fn work<R: Send + 'static, H: Host>(
+    host: &mut H,
+    attached: &Arc<Attachment>,
+    work: impl FnOnce(&Attachment) -> Result<R> + Send + 'static,
+) -> Result<R, H::Error>
+where
+    H::Error: From<Error>,
+{
+    let attached = Arc::clone(attached);
+    host.offload(move || work(&attached))?.map_err(Into::into)
+}
+
+impl Attachment {
+    fn new(place: &Place, options: &SqliteOptions, acks: bool) -> Result<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let database = Database::open(place, options.timeout)?;
+        let shared = database.queue(options.kind, acks, &options.name, options.timeout)?;
+        Ok(Self { database, shared, handle: NEXT.fetch_add(1, Ordering::Relaxed) })
+    }
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> f64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.unwrap_or(Duration::ZERO).as_secs_f64()
+}

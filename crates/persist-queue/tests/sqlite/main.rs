@@ -1,0 +1,4 @@
+//! Queues in an SQLite database, through the typed API.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod plain;
