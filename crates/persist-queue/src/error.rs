@@ -121,6 +121,18 @@ pub enum Error {
         /// The queue's folder.
         path: PathBuf,
     },
+    /// Somebody settled an item that he does not hold any more: its lease was over, or it was settled
+    /// before. Nothing was changed.
+    #[error(
+        "item {id} of {} is not held here any more: its lease was over, or it was settled before",
+        path.display()
+    )]
+    NotHeld {
+        /// The database.
+        path: PathBuf,
+        /// The row's number.
+        id: i64,
+    },
     /// One item is larger than a record can be.
     #[error("an item of {size} bytes is too large: a record holds at most {limit} bytes")]
     TooLarge {

@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
@@ -22,6 +22,21 @@ impl KernelLock {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         Ok(Self { file: NotInherited::open(&options, path)? })
+    }
+
+    /// Opens a lock file that is there.
+    pub(crate) fn open_existing(path: &Path) -> io::Result<Self> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        Ok(Self { file: NotInherited::open(&options, path)? })
+    }
+
+    /// Whether `path` still names the file that this object has.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        let (Ok(own), Ok(there)) = (self.file.metadata(), std::fs::metadata(path)) else {
+            return false;
+        };
+        (own.dev(), own.ino()) == (there.dev(), there.ino())
     }
 
     /// Takes the lock for this process alone, if nobody has it.

@@ -158,7 +158,9 @@ fn find(
     let table = &shared.table;
     let (mut statement, id) = match which {
         Which::Next => (connection.prepare_cached(&table.waiting)?, None),
-        Which::Id(id) => (connection.prepare_cached(&table.waiting_one)?, Some(id)),
+        Which::Id(id) | Which::Behind(id) => {
+            (connection.prepare_cached(&table.waiting_one)?, Some(id))
+        }
     };
     let mut rows = match id {
         None => statement.query([])?,

@@ -4,20 +4,28 @@
 //! the database that all objects of a process share ([`database`]), its group commit ([`commit`]),
 //! and the connection ([`connection`]). All SQL text is in [`schema`].
 
+mod ack;
+mod ack_queue;
 mod claims;
 mod commit;
 mod connection;
 mod counts;
 mod database;
 mod get;
+mod hold;
+mod holder;
 mod look;
 mod options;
 mod put;
 mod queue;
 mod schema;
+mod schema_ack;
 mod session;
 mod store;
 
+pub use ack::Settlement;
+pub use ack_queue::{Delivery, SqliteAckQueue};
+pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
-pub use store::{Put, Row, SqliteStore, Undecoded, Which};
+pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};

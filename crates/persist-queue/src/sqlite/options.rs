@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::ack_queue::SqliteAckQueue;
 use super::queue::SqliteQueue;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::sql::Kind;
@@ -17,6 +18,12 @@ pub struct SqliteOptions {
     pub(super) auto_commit: bool,
     pub(super) durability: Durability,
     pub(super) maxsize: u64,
+    pub(super) auto_resume: bool,
+    pub(super) keep_acked: bool,
+    pub(super) lease: Option<Duration>,
+    pub(super) max_attempts: Option<u32>,
+    pub(super) backoff: Duration,
+    pub(super) ttl: Option<Duration>,
 }
 
 impl Default for SqliteOptions {
@@ -36,6 +43,12 @@ impl SqliteOptions {
             auto_commit: true,
             durability: Durability::Disk,
             maxsize: 0,
+            auto_resume: true,
+            keep_acked: true,
+            lease: None,
+            max_attempts: None,
+            backoff: Duration::ZERO,
+            ttl: None,
         }
     }
 
@@ -83,6 +96,76 @@ impl SqliteOptions {
     pub fn maxsize(mut self, items: u64) -> Self {
         self.maxsize = items;
         self
+    }
+
+    /// Whether opening an acknowledged queue brings back what nobody alive holds; it does by default.
+    #[must_use]
+    pub fn auto_resume(mut self, auto_resume: bool) -> Self {
+        self.auto_resume = auto_resume;
+        self
+    }
+
+    /// Whether rows stay behind an acknowledgement; they do by default, as in persist-queue, until
+    /// [`SqliteAckQueue::clear_acked`](super::SqliteAckQueue::clear_acked).
+    #[must_use]
+    pub fn keep_acked(mut self, keep: bool) -> Self {
+        self.keep_acked = keep;
+        self
+    }
+
+    /// How long a delivery is held, where the get does not say it. Behind that the item waits again, and its late
+    /// acknowledgement is refused. By default it is held for as long as its holder lives.
+    #[must_use]
+    pub fn lease(mut self, time: Duration) -> Self {
+        self.lease = Some(time);
+        self
+    }
+
+    /// How often an item is delivered at most. Behind that it is a dead letter. No limit by default.
+    #[must_use]
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// How long an item rests behind its first failed attempt; twice as long behind each further one,
+    /// at most an hour. Not at all by default.
+    #[must_use]
+    pub fn backoff(mut self, first: Duration) -> Self {
+        self.backoff = first;
+        self
+    }
+
+    /// How long an item may wait, where the put does not say it. Behind that it is a dead letter. For
+    /// ever by default.
+    #[must_use]
+    pub fn ttl(mut self, time: Duration) -> Self {
+        self.ttl = Some(time);
+        self
+    }
+
+    /// Opens a queue in the database file `path` that keeps its items until they are acknowledged.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open_with`].
+    pub fn open_ack_with<T, C: Codec<T>>(
+        self,
+        path: impl AsRef<Path>,
+        codec: C,
+    ) -> Result<SqliteAckQueue<T, C>> {
+        SqliteAckQueue::new(self, path.as_ref(), codec)
+    }
+
+    /// As [`SqliteOptions::open_ack_with`], with the default codec, MessagePack.
+    ///
+    /// # Errors
+    /// As [`SqliteOptions::open_with`].
+    #[cfg(feature = "msgpack")]
+    pub fn open_ack<T>(self, path: impl AsRef<Path>) -> Result<SqliteAckQueue<T>>
+    where
+        DefaultCodec: Codec<T>,
+    {
+        self.open_ack_with(path, DefaultCodec::default())
     }
 
     /// Opens the queue in the database file `path` with the default codec, MessagePack. Folder and

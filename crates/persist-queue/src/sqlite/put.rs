@@ -1,12 +1,13 @@
 //! Putting rows.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::params;
 
 use super::database::Shared;
 use super::session::Session;
-use super::store::{Put, SqliteStore, now, work};
+use super::store::{Put, SqliteStore, milliseconds, now, work};
 use crate::sql::{Kind, Status};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
@@ -27,6 +28,10 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
+        let mut items = items;
+        for item in &mut items {
+            item.options.ttl = item.options.ttl.or(self.options.ttl);
+        }
         let (items, maxsize) = (Arc::new(items), self.options.maxsize);
         let full = || Error::Full { path: self.path().to_owned(), limit: maxsize };
         if maxsize > 0 && items.len() as u64 > maxsize {
@@ -80,23 +85,29 @@ fn insert(session: &mut Session, shared: &Shared, item: &Put) -> rusqlite::Resul
         let gone = session.connection.prepare_cached(&table.forget_acked)?.execute([&item.data])?;
         session.remove(table, Status::Acked, gone);
     }
+    let put_at = now();
+    let time = put_at.as_secs_f64();
     let mut statement = session.connection.prepare_cached(&table.insert)?;
+    let later = |time: Option<Duration>| time.map(|time| milliseconds(put_at.saturating_add(time)));
+    let status = if item.options.delay.is_some() { Status::Delayed } else { Status::New };
     let put = match (table.acks, table.kind) {
-        (false, Kind::Priority) => statement.execute(params![item.data, now(), item.priority])?,
-        (false, _) => statement.execute(params![item.data, now()])?,
+        (false, Kind::Priority) => {
+            statement.execute(params![item.data, time, item.options.priority])?
+        }
+        (false, _) => statement.execute(params![item.data, time])?,
         (true, _) => statement.execute(params![
             item.data,
-            now(),
-            item.priority,
-            Status::New as i64,
-            None::<i64>,
-            None::<i64>
+            time,
+            item.options.priority,
+            status as i64,
+            later(item.options.delay),
+            later(item.options.ttl)
         ])?,
     };
     drop(statement);
     if put == 0 {
         return Ok(None);
     }
-    session.add(table, Status::New, 1);
+    session.add(table, status, 1);
     Ok(Some(session.connection.last_insert_rowid()))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::options::SqliteOptions;
-use super::store::{Put, SqliteStore, Undecoded, Which};
+use super::store::{Put, PutOptions, SqliteStore, Undecoded, Which};
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
 use crate::wait::{Thread, Wait, this_thread};
@@ -53,10 +53,11 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// # Errors
     /// As [`SqliteQueue::put`], and [`Error::Full`].
     pub fn put_with(&self, item: T, priority: i64, wait: Wait) -> Result<Option<i64>, Rejected<T>> {
+        let options = PutOptions { priority, ..PutOptions::default() };
         let mut data = Vec::new();
         let put =
             self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
-                Ok(self.store.put(&mut Thread, vec![Put { data, priority }], wait)?)
+                Ok(self.store.put(&mut Thread, vec![Put { data, options }], wait)?)
             });
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),

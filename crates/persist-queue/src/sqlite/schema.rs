@@ -3,6 +3,7 @@
 
 use rusqlite::Connection;
 
+use super::schema_ack::AckStatements;
 use crate::sql::{Kind, Status};
 
 /// A queue's table, and the statements on it.
@@ -31,6 +32,8 @@ pub(super) struct Table {
     pub(super) purge: String,
     /// Status and how many have it.
     pub(super) counts: String,
+    /// For what is kept until it is acknowledged.
+    pub(super) ack: AckStatements,
 }
 
 /// Columns of the acknowledged queues that persist-queue 1.x does not have. Times are milliseconds since
@@ -43,7 +46,7 @@ const ADDED: [(&str, &str); 5] = [
     ("token", "INTEGER"),
 ];
 
-const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
+pub(super) const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
 
 impl Table {
     pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
@@ -87,6 +90,7 @@ impl Table {
             } else {
                 format!("SELECT 0, COUNT(*) FROM {table}")
             },
+            ack: AckStatements::new(kind, &name),
             kind,
             acks,
             name,
@@ -107,6 +111,9 @@ impl Table {
                     ))?;
                 }
             }
+        }
+        if self.acks {
+            connection.execute_batch(&self.ack.trigger)?;
         }
         for (index, on) in self.indexes() {
             let index = quote(&format!("{}__{index}", self.name));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::commit::Terms;
 use super::connection::Place;
 use super::database::{self, Database, Shared};
+use super::holder::Holder;
 use super::options::SqliteOptions;
 use crate::process::per_process::PerProcess;
 use crate::wait::{Attempt, Host, Outcome, Signal, Wait, wait_for};
@@ -32,6 +33,8 @@ pub(super) struct Attachment {
     pub(super) database: Arc<Database>,
     pub(super) shared: Arc<Shared>,
     pub(super) handle: u64,
+    /// For an acknowledged queue.
+    pub(super) holder: Option<Holder>,
 }
 
 /// A row of the queue.
@@ -52,8 +55,20 @@ pub struct Row {
 pub struct Put {
     /// The serialized item.
     pub data: Vec<u8>,
+    /// When it comes out.
+    pub options: PutOptions,
+}
+
+/// When an item comes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PutOptions {
     /// The lowest comes first, in a queue of [`Kind::Priority`](crate::sql::Kind::Priority).
     pub priority: i64,
+    /// How long it is not delivered yet. For acknowledged queues.
+    pub delay: Option<Duration>,
+    /// How long it may wait before it is a dead letter; the queue's where it is not given. For
+    /// acknowledged queues.
+    pub ttl: Option<Duration>,
 }
 
 /// Why an item could not be made of a row.
@@ -73,6 +88,8 @@ pub enum Which {
     Next,
     /// The one with this number, where it waits.
     Id(i64),
+    /// The one behind this number, and behind the last one the first. For acknowledged queues.
+    Behind(i64),
 }
 
 impl SqliteStore {
@@ -196,12 +213,23 @@ impl Attachment {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let database = Database::open(place, options.timeout)?;
         let shared = database.queue(options.kind, acks, &options.name, options.timeout)?;
-        Ok(Self { database, shared, handle: NEXT.fetch_add(1, Ordering::Relaxed) })
+        let holder = acks.then(|| Holder::new(place)).transpose()?;
+        let handle = NEXT.fetch_add(1, Ordering::Relaxed);
+        let attachment = Self { database, shared, handle, holder };
+        if acks && options.auto_resume {
+            attachment.resume(options)?;
+        }
+        Ok(attachment)
     }
 }
 
-/// Seconds since 1970.
-pub(super) fn now() -> f64 {
+/// The time since 1970.
+pub(super) fn now() -> Duration {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.unwrap_or(Duration::ZERO).as_secs_f64()
+    since.unwrap_or(Duration::ZERO)
+}
+
+/// Milliseconds since 1970, as rows hold them.
+pub(super) fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,4 +1,5 @@
 //! Queues in an SQLite database, through the typed API.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod ack;
 mod plain;

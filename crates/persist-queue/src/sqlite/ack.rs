@@ -1,0 +1,360 @@
+//! What becomes of held rows: acknowledged, given back, given up; and the dead letters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, params};
+
+use super::connection::Place;
+use super::database::Shared;
+use super::get::read;
+use super::hold::give_back;
+use super::holder;
+use super::options::SqliteOptions;
+use super::session::Session;
+use super::store::{Attachment, Row, SqliteStore, milliseconds, now, work};
+use crate::sql::Status;
+use crate::wait::Host;
+use crate::{Error, Result};
+
+/// The longest rest between two attempts.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
+
+/// What becomes of a held item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settlement {
+    /// It is done.
+    Acked,
+    /// It is given up.
+    Failed,
+    /// It waits again.
+    Back {
+        /// For how long it rests; as the options say where that is not given.
+        delay: Option<Duration>,
+        /// Behind all others, under a new number, and not in its old place.
+        last: bool,
+    },
+}
+
+impl SqliteStore {
+    /// Says what became of held rows, by number and token; without a token it is about whatever
+    /// delivery of this object. Gives each row's number, a new one where it went to the back;
+    /// nothing for a row that this object does not hold any more, which is left alone.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
+    pub fn settle<H: Host>(
+        &self,
+        host: &mut H,
+        rows: Vec<(i64, Option<i64>)>,
+        settlement: Settlement,
+    ) -> Result<Vec<Option<i64>>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, terms) = (self.attached()?, self.terms());
+        let options = self.options.clone();
+        let settled = work(host, &attached, move |attached| {
+            let place = attached.database.place.clone();
+            let (shared, holder) = (Arc::clone(&attached.shared), attached.holder_name());
+            attached.database.write(terms, move |session| {
+                let settling = Settling { place, shared, options, holder };
+                rows.iter()
+                    .map(|(id, token)| settling.settle(session, *id, *token, settlement))
+                    .collect()
+            })
+        })?;
+        let signals = &attached.shared.signals;
+        if let Settlement::Back { .. } = settlement {
+            signals.items.notify_all();
+        }
+        signals.space.notify_all();
+        signals.done.notify_all();
+        Ok(settled)
+    }
+
+    /// Holds a row for `lease` from now on. Says whether this object still held it.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::settle`].
+    pub fn extend<H: Host>(
+        &self,
+        host: &mut H,
+        id: i64,
+        token: Option<i64>,
+        lease: Duration,
+    ) -> Result<bool, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, terms) = (self.attached()?, self.terms());
+        let options = self.options.clone();
+        work(host, &attached, move |attached| {
+            let place = attached.database.place.clone();
+            let (shared, holder) = (Arc::clone(&attached.shared), attached.holder_name());
+            attached.database.write(terms, move |session| {
+                let settling = Settling { place, shared, options, holder };
+                if settling.held(session, id, token)?.is_none() {
+                    return Ok(false);
+                }
+                let due = milliseconds(now().saturating_add(lease));
+                let statement = &settling.shared.table.ack.extend;
+                session.connection.prepare_cached(statement)?.execute(params![due, id])?;
+                Ok(true)
+            })
+        })
+    }
+
+    /// Has everything wait again that nobody alive holds. Gives how many rows that were.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::settle`].
+    pub fn resume<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, options) = (self.attached()?, self.options.clone());
+        let resumed = work(host, &attached, move |attached| attached.resume(&options))?;
+        Ok(resumed)
+    }
+
+    /// Removes rows that are acknowledged, and failed ones where `failed` says so: at most `most`,
+    /// and none of the latest `keep`. Gives how many were removed.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::settle`].
+    pub fn clear_acked<H: Host>(
+        &self,
+        host: &mut H,
+        most: Option<u64>,
+        keep: u64,
+        failed: bool,
+    ) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        // SQLite takes a negative limit for none.
+        let most = most.map_or(-1, |most| i64::try_from(most).unwrap_or(i64::MAX));
+        let keep = i64::try_from(keep).unwrap_or(i64::MAX);
+        self.change(host, move |session, shared| {
+            let statement = &shared.table.ack.clear;
+            session.connection.prepare_cached(statement)?.execute(params![failed, most, keep])
+        })
+    }
+
+    /// The dead letters, in the order of their numbers.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::settle`].
+    pub fn dead_letters<H: Host>(&self, host: &mut H) -> Result<Vec<Row>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, patience) = (self.attached()?, self.options.timeout);
+        work(host, &attached, move |attached| {
+            attached.database.read(patience, |connection| {
+                let mut statement = connection.prepare_cached(&attached.shared.table.ack.dead)?;
+                let rows = statement.query_map([], read)?;
+                rows.collect()
+            })
+        })
+    }
+
+    /// Has dead letters wait again, as if they had never been tried. Gives how many there were.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::settle`].
+    pub fn requeue_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let requeued = self.change(host, move |session, shared| {
+            let mut statement = session.connection.prepare_cached(&shared.table.ack.requeue)?;
+            ids.iter().map(|id| statement.execute([id])).sum()
+        })?;
+        self.attached()?.shared.signals.items.notify_all();
+        Ok(requeued)
+    }
+
+    /// Removes dead letters. Gives how many there were.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::settle`].
+    pub fn drop_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        self.change(host, move |session, shared| {
+            let mut statement = session.connection.prepare_cached(&shared.table.ack.drop_dead)?;
+            ids.iter().map(|id| statement.execute([id])).sum()
+        })
+    }
+
+    /// Changes rows in ways that are not counted on.
+    fn change<H: Host>(
+        &self,
+        host: &mut H,
+        change: impl FnOnce(&Session, &Shared) -> rusqlite::Result<usize> + Send + 'static,
+    ) -> Result<u64, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, terms) = (self.attached()?, self.terms());
+        work(host, &attached, move |attached| {
+            let shared = Arc::clone(&attached.shared);
+            attached.database.write(terms, move |session| {
+                let changed = change(session, &shared)?;
+                session.forget();
+                Ok(changed as u64)
+            })
+        })
+    }
+}
+
+impl Attachment {
+    pub(super) fn resume(&self, options: &SqliteOptions) -> Result<u64> {
+        let terms = super::commit::Terms { full: true, patience: options.timeout };
+        let (place, shared) = (self.database.place.clone(), Arc::clone(&self.shared));
+        let options = options.clone();
+        let any = self.database.read(terms.patience, |connection| {
+            let mut statement = connection.prepare_cached(&shared.table.ack.holders)?;
+            statement.exists([])
+        })?;
+        if !any {
+            return Ok(0);
+        }
+        let resumed = self.database.write(terms, move |session| {
+            let statements = &shared.table.ack;
+            let holders: Vec<Option<String>> = {
+                let mut statement = session.connection.prepare_cached(&statements.holders)?;
+                let rows = statement.query_map([], |row| row.get(0))?;
+                rows.collect::<rusqlite::Result<_>>()?
+            };
+            let mut resumed = 0;
+            for holder in holders {
+                if holder.as_ref().is_some_and(|name| holder::is_alive(&place, name)) {
+                    continue;
+                }
+                let rows: Vec<(i64, Option<u32>)> = {
+                    let mut statement = session.connection.prepare_cached(&statements.held_of)?;
+                    let rows =
+                        statement.query_map([holder], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                    rows.collect::<rusqlite::Result<_>>()?
+                };
+                for (id, attempts) in rows {
+                    give_back(session, &shared, &options, id, attempts.unwrap_or(0))?;
+                    resumed += 1;
+                }
+            }
+            Ok(resumed)
+        })?;
+        if resumed > 0 {
+            self.shared.signals.items.notify_all();
+        }
+        Ok(resumed)
+    }
+}
+
+/// One who settles.
+struct Settling {
+    place: Place,
+    shared: Arc<Shared>,
+    options: SqliteOptions,
+    holder: String,
+}
+
+impl Settling {
+    /// How often a row was delivered that this object holds.
+    fn held(
+        &self,
+        session: &Session,
+        id: i64,
+        token: Option<i64>,
+    ) -> rusqlite::Result<Option<u32>> {
+        type State = (i64, Option<String>, Option<i64>, Option<u32>, Option<i64>);
+        let mut statement = session.connection.prepare_cached(&self.shared.table.ack.state)?;
+        let found: Option<State> = statement
+            .query_row([id], |row| {
+                let status = row.get::<_, Option<i64>>(0)?.unwrap_or(0);
+                Ok((status, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+            })
+            .optional()?;
+        let Some((status, holder, current, attempts, due)) = found else { return Ok(None) };
+        let own = match holder {
+            Some(holder) if holder == self.holder => {
+                token.is_none_or(|token| current == Some(token))
+            }
+            // Nobody's any more, or of somebody who knew no holders.
+            Some(holder) => token.is_none() && !holder::is_alive(&self.place, &holder),
+            None => token.is_none(),
+        };
+        let in_time = due.is_none_or(|due| due > milliseconds(now()));
+        let held = status == Status::Held as i64 && own && in_time;
+        Ok(held.then(|| attempts.unwrap_or(0)))
+    }
+
+    fn settle(
+        &self,
+        session: &mut Session,
+        id: i64,
+        token: Option<i64>,
+        settlement: Settlement,
+    ) -> rusqlite::Result<Option<i64>> {
+        let Some(attempts) = self.held(session, id, token)? else { return Ok(None) };
+        let (table, statements) = (&self.shared.table, &self.shared.table.ack);
+        let (status, due, last) = match settlement {
+            Settlement::Acked => (Status::Acked, None, false),
+            Settlement::Failed => (Status::Failed, None, false),
+            Settlement::Back { .. } if attempts_are_over(&self.options, attempts) => {
+                (Status::Dead, None, false)
+            }
+            Settlement::Back { delay, last } => {
+                let rest = delay.unwrap_or_else(|| backoff(self.options.backoff, attempts));
+                if rest.is_zero() {
+                    (Status::Ready, None, last)
+                } else {
+                    let due = milliseconds(now().saturating_add(rest));
+                    (Status::Delayed, Some(due), last)
+                }
+            }
+        };
+        session.remove(table, Status::Held, 1);
+        if status == Status::Acked && !self.options.keep_acked {
+            session.connection.prepare_cached(&statements.drop_row)?.execute([id])?;
+            return Ok(Some(id));
+        }
+        session.connection.prepare_cached(&statements.settle)?.execute(params![
+            status as i64,
+            due,
+            id
+        ])?;
+        session.add(table, status, 1);
+        if last {
+            let mut statement = session.connection.prepare_cached(&statements.move_back)?;
+            return statement.query_row([id], |row| row.get(0)).map(Some);
+        }
+        Ok(Some(id))
+    }
+}
+
+pub(super) fn attempts_are_over(options: &SqliteOptions, attempts: u32) -> bool {
+    options.max_attempts.is_some_and(|most| attempts >= most)
+}
+
+/// How long an item rests behind so many attempts.
+fn backoff(first: Duration, attempts: u32) -> Duration {
+    let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+    first.saturating_mul(doubled).min(LONGEST_BACKOFF.max(first))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rest_doubles_with_each_attempt_up_to_an_hour() {
+        let rests = [1, 2, 3, 4, 40].map(|attempts| backoff(Duration::from_secs(1), attempts));
+        assert_eq!(rests.map(|rest| rest.as_secs()), [1, 2, 4, 8, 3600]);
+        assert_eq!(backoff(Duration::ZERO, 5), Duration::ZERO);
+    }
+}

@@ -1,0 +1,309 @@
+//! The typed queue whose items stay until they are acknowledged.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::path::Path;
+use std::time::Duration;
+
+use super::ack::Settlement;
+use super::hold::Held;
+use super::options::SqliteOptions;
+use super::store::{Put, PutOptions, SqliteStore, Which};
+use crate::codec::{Codec, Default as DefaultCodec};
+use crate::file::Rejected;
+use crate::sql::Status;
+use crate::wait::{Thread, Wait};
+use crate::{Error, Result};
+
+/// A queue in an SQLite database that keeps each item until it is acknowledged.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let queue = persist_queue::SqliteOptions::new().open_ack(folder.path().join("data.db"))?;
+/// queue.put("a page to fetch".to_owned())?;
+/// let delivery = queue.get()?;
+/// println!("{}", *delivery);
+/// delivery.ack()?; // dropped without a word it goes back
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct SqliteAckQueue<T, C = DefaultCodec> {
+    store: SqliteStore,
+    codec: C,
+    items: PhantomData<fn(T) -> T>,
+}
+
+/// An item that was taken and is not acknowledged. Dropping it gives it back.
+#[derive(Debug)]
+pub struct Delivery<'a, T> {
+    item: T,
+    held: Open<'a>,
+}
+
+/// A row that must be settled.
+#[derive(Debug)]
+struct Open<'a> {
+    store: &'a SqliteStore,
+    held: Held,
+    settled: bool,
+}
+
+impl Open<'_> {
+    fn settle(&mut self, settlement: Settlement) -> Result<()> {
+        self.settled = true;
+        let (id, token) = (self.held.row.id, self.held.token);
+        let settled = self.store.settle(&mut Thread, vec![(id, Some(token))], settlement)?;
+        match settled.first() {
+            Some(Some(_)) => Ok(()),
+            _ => Err(Error::NotHeld { path: self.store.path().to_owned(), id }),
+        }
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.settled && !self.store.is_closed() {
+            let back = Settlement::Back { delay: Some(Duration::ZERO), last: false };
+            if let Err(error) = self.settle(back) {
+                tracing::warn!(%error, "a dropped delivery comes back when the queue is opened again");
+            }
+        }
+    }
+}
+
+impl<T> Delivery<'_, T> {
+    /// The row's number.
+    pub fn id(&self) -> i64 {
+        self.held.held.row.id
+    }
+
+    /// How often the item was delivered, this time included.
+    pub fn attempts(&self) -> u32 {
+        self.held.held.attempts
+    }
+
+    /// The item is done; it is handed out.
+    ///
+    /// # Errors
+    /// [`Error::NotHeld`] where the lease was over or somebody else has it by now;
+    /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`]. Then it comes back.
+    pub fn ack(self) -> Result<T> {
+        let Self { item, mut held } = self;
+        held.settle(Settlement::Acked)?;
+        Ok(item)
+    }
+
+    /// The item waits again, after the rest that the options say.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub fn nack(mut self) -> Result<()> {
+        self.held.settle(Settlement::Back { delay: None, last: false })
+    }
+
+    /// The item waits again after `delay`.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub fn nack_after(mut self, delay: Duration) -> Result<()> {
+        self.held.settle(Settlement::Back { delay: Some(delay), last: false })
+    }
+
+    /// The item waits again behind all others, under a new number.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub fn nack_to_back(mut self) -> Result<()> {
+        self.held.settle(Settlement::Back { delay: None, last: true })
+    }
+
+    /// The item is given up.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub fn fail(mut self) -> Result<()> {
+        self.held.settle(Settlement::Failed)
+    }
+
+    /// Holds the item for `lease` from now on.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub fn extend(&self, lease: Duration) -> Result<()> {
+        let (id, token) = (self.id(), self.held.held.token);
+        if self.held.store.extend(&mut Thread, id, Some(token), lease)? {
+            return Ok(());
+        }
+        Err(Error::NotHeld { path: self.held.store.path().to_owned(), id })
+    }
+}
+
+impl<T> Deref for Delivery<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.item
+    }
+}
+
+impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
+    pub(super) fn new(options: SqliteOptions, path: &Path, codec: C) -> Result<Self> {
+        Ok(Self { store: SqliteStore::open(path, options, true)?, codec, items: PhantomData })
+    }
+
+    /// Puts an item, and waits while the queue is full. Gives its row's number; nothing where it
+    /// waits already in a queue of [`Kind::Unique`](crate::sql::Kind::Unique).
+    ///
+    /// # Errors
+    /// The item comes back, with [`Error::Encode`], [`Error::Closed`], [`Error::Locked`],
+    /// [`Error::Io`] or [`Error::Database`]. It was not put then.
+    pub fn put(&self, item: T) -> Result<Option<i64>, Rejected<T>> {
+        self.put_with(item, PutOptions::default(), Wait::Forever)
+    }
+
+    /// Puts an item, and waits as `wait` says while the queue is full.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::put`], and [`Error::Full`].
+    pub fn put_with(
+        &self,
+        item: T,
+        options: PutOptions,
+        wait: Wait,
+    ) -> Result<Option<i64>, Rejected<T>> {
+        let mut data = Vec::new();
+        let put =
+            self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
+                Ok(self.store.put(&mut Thread, vec![Put { data, options }], wait)?)
+            });
+        match put {
+            Ok(ids) => Ok(ids.into_iter().next().flatten()),
+            Err(error) => Err(Rejected { item, error }),
+        }
+    }
+
+    /// Takes the next item, and waits for one.
+    ///
+    /// # Errors
+    /// [`Error::Decode`], and the row is held until the queue is opened again; [`Error::Closed`],
+    /// [`Error::Locked`], [`Error::Io`], [`Error::Database`].
+    pub fn get(&self) -> Result<Delivery<'_, T>> {
+        loop {
+            if let Some(delivery) = self.get_with(Wait::Forever, Which::Next, None)? {
+                return Ok(delivery);
+            }
+        }
+    }
+
+    /// Takes the next item if one waits.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::get`].
+    pub fn try_get(&self) -> Result<Option<Delivery<'_, T>>> {
+        self.get_with(Wait::No, Which::Next, None)
+    }
+
+    /// Takes an item, waits as `wait` says for it, and holds it for `lease`; as the options say where
+    /// that is not given.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::get`].
+    pub fn get_with(
+        &self,
+        wait: Wait,
+        which: Which,
+        lease: Option<Duration>,
+    ) -> Result<Option<Delivery<'_, T>>> {
+        let held = self.store.hold(&mut Thread, wait, which, lease, 1)?;
+        let Some(held) = held.into_iter().next() else { return Ok(None) };
+        let mut open = Open { store: &self.store, held, settled: false };
+        match self.codec.decode(&open.held.row.data) {
+            Ok(item) => Ok(Some(Delivery { item, held: open })),
+            Err(source) => {
+                open.settled = true;
+                let sequence = open.held.row.id.cast_unsigned();
+                Err(Error::Decode { path: self.store.path().to_owned(), sequence, source })
+            }
+        }
+    }
+
+    /// How many items wait.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
+    pub fn len(&self) -> Result<u64> {
+        Ok(self.store.size(&mut Thread)?)
+    }
+
+    /// Whether no item waits.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::len`].
+    pub fn is_empty(&self) -> Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// How many items have `status`.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::len`].
+    pub fn count(&self, status: Status) -> Result<u64> {
+        Ok(self.store.count(&mut Thread, status)?)
+    }
+
+    /// Removes acknowledged items: at most `most`, and none of the latest `keep`. Gives how many.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::len`].
+    pub fn clear_acked(&self, most: Option<u64>, keep: u64) -> Result<u64> {
+        Ok(self.store.clear_acked(&mut Thread, most, keep, false)?)
+    }
+
+    /// Has everything wait again that nobody alive holds. Gives how many items that were.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::len`].
+    pub fn resume(&self) -> Result<u64> {
+        Ok(self.store.resume(&mut Thread)?)
+    }
+
+    /// The numbers of the dead letters, and what they hold or why that cannot be told.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::len`].
+    pub fn dead_letters(&self) -> Result<Vec<(i64, Result<T>)>> {
+        let rows = self.store.dead_letters(&mut Thread)?;
+        let letter = |row: super::store::Row| {
+            let decoded = self.codec.decode(&row.data);
+            let (path, sequence) = (self.store.path().to_owned(), row.id.cast_unsigned());
+            (row.id, decoded.map_err(|source| Error::Decode { path, sequence, source }))
+        };
+        Ok(rows.into_iter().map(letter).collect())
+    }
+
+    /// Has dead letters wait again, as if they had never been tried. Gives how many there were.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::len`].
+    pub fn requeue_dead(&self, ids: &[i64]) -> Result<u64> {
+        Ok(self.store.requeue_dead(&mut Thread, ids.to_vec())?)
+    }
+
+    /// Removes dead letters. Gives how many there were.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::len`].
+    pub fn drop_dead(&self, ids: &[i64]) -> Result<u64> {
+        Ok(self.store.drop_dead(&mut Thread, ids.to_vec())?)
+    }
+
+    /// Wakes who waits through this object. What it holds comes back when the queue is opened again.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Database`].
+    pub fn close(&self) -> Result<()> {
+        self.store.close()
+    }
+}
