@@ -57,8 +57,8 @@ impl SqliteStore {
         let settled = work(host, &attached, move |attached| {
             let place = attached.database.place.clone();
             let (shared, holder) = (Arc::clone(&attached.shared), attached.holder_name());
+            let settling = Settling { place, shared, options, holder };
             attached.database.write(terms, move |session| {
-                let settling = Settling { place, shared, options, holder };
                 rows.iter()
                     .map(|(id, token)| settling.settle(session, *id, *token, settlement))
                     .collect()
@@ -92,8 +92,8 @@ impl SqliteStore {
         work(host, &attached, move |attached| {
             let place = attached.database.place.clone();
             let (shared, holder) = (Arc::clone(&attached.shared), attached.holder_name());
+            let settling = Settling { place, shared, options, holder };
             attached.database.write(terms, move |session| {
-                let settling = Settling { place, shared, options, holder };
                 if settling.held(session, id, token)?.is_none() {
                     return Ok(false);
                 }
@@ -194,7 +194,7 @@ impl SqliteStore {
     fn change<H: Host>(
         &self,
         host: &mut H,
-        change: impl FnOnce(&Session, &Shared) -> rusqlite::Result<usize> + Send + 'static,
+        mut change: impl FnMut(&Session, &Shared) -> rusqlite::Result<usize> + Send + 'static,
     ) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
@@ -213,7 +213,7 @@ impl SqliteStore {
 
 impl Attachment {
     pub(super) fn resume(&self, options: &SqliteOptions) -> Result<u64> {
-        let terms = super::commit::Terms { full: true, patience: options.timeout };
+        let terms = super::commit::Terms { full: true, patience: options.timeout, grows: false };
         let (place, shared) = (self.database.place.clone(), Arc::clone(&self.shared));
         let options = options.clone();
         let any = self.database.read(terms.patience, |connection| {

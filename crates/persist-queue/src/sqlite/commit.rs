@@ -5,16 +5,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::connection::{explain, wait_for_lock};
+use super::connection::{explain, is_disk_full, wait_for_lock};
 use super::session::Session;
 use crate::{Error, Result};
 
 /// How many pieces of work share a transaction at most.
 const TOGETHER: usize = 1024;
 
-/// One piece of work in a transaction. Says whether it went well; what it gave is kept by whoever
-/// made it.
-type Work = Box<dyn FnOnce(&mut Session) -> rusqlite::Result<()> + Send>;
+/// One piece of work in a transaction, which may be tried again in another one. Says whether it went
+/// well; what it gave is kept by whoever made it.
+type Work = Box<dyn FnMut(&mut Session) -> rusqlite::Result<()> + Send>;
 
 /// How a call's transaction ended.
 #[derive(Debug, Clone)]
@@ -25,9 +25,8 @@ enum End {
 }
 
 struct Call {
-    work: Mutex<Option<Work>>,
-    full: bool,
-    patience: Duration,
+    work: Mutex<Work>,
+    terms: Terms,
     end: Mutex<Option<End>>,
     turn: Condvar,
 }
@@ -58,6 +57,8 @@ pub(super) struct Terms {
     pub(super) full: bool,
     /// How long it waits for other processes.
     pub(super) patience: Duration,
+    /// It makes the database larger: where the disk is almost full it is refused.
+    pub(super) grows: bool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -72,18 +73,17 @@ impl Committer {
         session: &Mutex<Session>,
         path: &std::path::Path,
         terms: Terms,
-        work: impl FnOnce(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+        mut work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R> {
         let given = Arc::new(Mutex::new(None));
         let keep = Arc::clone(&given);
         let call = Arc::new(Call {
-            work: Mutex::new(Some(Box::new(move |session| {
+            work: Mutex::new(Box::new(move |session| {
                 let result = work(session)?;
                 *lock(&keep) = Some(result);
                 Ok(())
-            }))),
-            full: terms.full,
-            patience: terms.patience,
+            })),
+            terms,
             end: Mutex::new(None),
             turn: Condvar::new(),
         });
@@ -128,45 +128,74 @@ impl Committer {
 /// Does the work of all calls in one transaction. Each stands or falls by itself, unless the
 /// transaction as a whole falls.
 fn transact(session: &mut Session, calls: &[Arc<Call>]) -> Vec<End> {
-    let patience = calls.iter().map(|call| call.patience).max().unwrap_or_default();
+    let patience = calls.iter().map(|call| call.terms.patience).max().unwrap_or_default();
     wait_for_lock(patience);
-    let full = calls.iter().any(|call| call.full);
-    let mut ends = Vec::with_capacity(calls.len());
-    let whole = begin(session, full).and_then(|()| {
-        for call in calls {
-            ends.push(alone(session, call, calls.len() > 1)?);
+    let grow = calls.iter().any(|call| call.terms.grows);
+    let has_room = !grow || session.room.has_room(&session.connection);
+    let mut step = 0;
+    loop {
+        let mut ends = Vec::with_capacity(calls.len());
+        match together(session, calls, has_room, &mut ends) {
+            Ok(()) => return ends,
+            Err(error) => {
+                if !session.connection.is_autocommit() {
+                    let _ = run(session, "ROLLBACK");
+                }
+                session.forget();
+                // Taking must go on; what is put may have to wait.
+                let full = is_disk_full(&error);
+                let takes = calls.iter().any(|call| !call.terms.grows);
+                if full && takes && session.room.make_some(&session.connection, step) {
+                    step += 1;
+                    continue;
+                }
+                let error = Arc::new(error);
+                return calls.iter().map(|_| End::Failed(Arc::clone(&error))).collect();
+            }
         }
-        finish(session, "COMMIT")
-    });
-    if let Err(error) = whole {
-        if !session.connection.is_autocommit() {
-            let _ = finish(session, "ROLLBACK");
-        }
-        session.forget();
-        let error = Arc::new(error);
-        return calls.iter().map(|_| End::Failed(Arc::clone(&error))).collect();
     }
-    ends
+}
+
+fn together(
+    session: &mut Session,
+    calls: &[Arc<Call>],
+    has_room: bool,
+    ends: &mut Vec<End>,
+) -> rusqlite::Result<()> {
+    begin(session, calls.iter().any(|call| call.terms.full))?;
+    for call in calls {
+        let end = if call.terms.grows && !has_room {
+            End::Failed(Arc::new(disk_full()))
+        } else {
+            alone(session, call, calls.len() > 1)?
+        };
+        ends.push(end);
+    }
+    run(session, "COMMIT")
+}
+
+fn disk_full() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), None)
 }
 
 /// Does one call's work. Gives an error where the transaction cannot go on.
 fn alone(session: &mut Session, call: &Call, shared: bool) -> rusqlite::Result<End> {
-    let Some(work) = lock(&call.work).take() else { return Ok(End::Committed) };
+    let mut work = lock(&call.work);
     if !shared {
         return work(session).map(|()| End::Committed);
     }
-    finish(session, "SAVEPOINT piece")?;
+    run(session, "SAVEPOINT piece")?;
     match work(session) {
         Ok(()) => {
-            finish(session, "RELEASE piece")?;
+            run(session, "RELEASE piece")?;
             Ok(End::Committed)
         }
         // SQLite has rolled back everything already, as on a full disk.
         Err(error) if session.connection.is_autocommit() => Err(error),
         Err(error) => {
             session.forget();
-            finish(session, "ROLLBACK TO piece")?;
-            finish(session, "RELEASE piece")?;
+            run(session, "ROLLBACK TO piece")?;
+            run(session, "RELEASE piece")?;
             Ok(End::Failed(Arc::new(error)))
         }
     }
@@ -178,10 +207,10 @@ fn begin(session: &mut Session, full: bool) -> rusqlite::Result<()> {
         session.connection.execute_batch(&format!("PRAGMA synchronous = {level}"))?;
         session.full = Some(full);
     }
-    finish(session, "BEGIN IMMEDIATE")
+    run(session, "BEGIN IMMEDIATE")
 }
 
-fn finish(session: &Session, statement: &str) -> rusqlite::Result<()> {
+fn run(session: &Session, statement: &str) -> rusqlite::Result<()> {
     session.connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::room::give_up_reserve;
+use super::system_calls;
 use crate::{Error, Result};
 
 /// Where a database is.
@@ -51,7 +53,15 @@ fn keep_waiting(tries: i32) -> bool {
 
 /// Opens a connection. Whoever uses it calls [`wait_for_lock`] before.
 pub(super) fn open(place: &Place) -> Result<Connection> {
-    open_raw(place).map_err(|error| explain("open", place.path(), error))
+    if let Err(reason) = system_calls::install() {
+        let path = place.path().to_owned();
+        return Err(Error::Database { action: "open", path, source: reason.into() });
+    }
+    let opened = match open_raw(place) {
+        Err(error) if is_disk_full(&error) && give_up_reserve(place) => open_raw(place),
+        opened => opened,
+    };
+    opened.map_err(|error| explain("open", place.path(), error))
 }
 
 fn open_raw(place: &Place) -> rusqlite::Result<Connection> {
@@ -73,6 +83,22 @@ fn open_raw(place: &Place) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Whether there was no room on the disk, be it for the log's index.
+pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE};
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code.is_some_and(|code| {
+        [SQLITE_FULL, SQLITE_IOERR_SHMMAP, SQLITE_IOERR_SHMSIZE].contains(&code)
+    })
+}
+
+/// A file beside the database whose name is the database's and `suffix`.
+pub(super) fn path_beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(suffix);
+    PathBuf::from(path)
+}
+
 /// What an error of SQLite's means to the caller.
 pub(super) fn explain(action: &'static str, path: &Path, error: rusqlite::Error) -> Error {
     let path = path.to_owned();
@@ -83,7 +109,7 @@ pub(super) fn explain(action: &'static str, path: &Path, error: rusqlite::Error)
     };
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Locked { path },
-        Some(ErrorCode::DiskFull) => refused(libc::ENOSPC),
+        _ if is_disk_full(&error) => refused(libc::ENOSPC),
         Some(ErrorCode::ReadOnly) => refused(libc::EROFS),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Error::Unrecognised {
             path,

@@ -11,7 +11,8 @@ use rusqlite::Connection;
 
 use super::claims::Claims;
 use super::commit::{Committer, Terms};
-use super::connection::{self, Place, explain, wait_for_lock};
+use super::connection::{self, Place, explain, path_beside, wait_for_lock};
+use super::room::Room;
 use super::schema::Table;
 use super::session::Session;
 use crate::error::Context;
@@ -116,7 +117,7 @@ impl Database {
         let database = Arc::new(Self {
             place: place.clone(),
             identity,
-            session: Mutex::new(Session::new(connection)),
+            session: Mutex::new(Session::new(connection, Room::new(place))),
             reader,
             committer: Committer::default(),
             queues: Mutex::default(),
@@ -129,9 +130,7 @@ impl Database {
     /// Has those woken who wait, when another process writes.
     fn watch(self: &Arc<Self>) {
         let Place::File(path) = &self.place else { return };
-        let mut log = path.clone().into_os_string();
-        log.push("-wal");
-        match keeper::tend(self, Path::new(&log)) {
+        match keeper::tend(self, &path_beside(path, "-wal")) {
             Ok(keeper) => {
                 keeper.ring();
                 let _ = self.keeper.set(keeper);
@@ -176,7 +175,7 @@ impl Database {
     pub(super) fn write<R: Send + 'static>(
         &self,
         terms: Terms,
-        work: impl FnOnce(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+        work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R> {
         self.committer.submit(&self.session, self.place.path(), terms, work)
     }

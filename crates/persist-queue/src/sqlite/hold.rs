@@ -72,6 +72,7 @@ impl SqliteStore {
                     let shared = Arc::clone(&attached.shared);
                     let holder = attached.holder_name();
                     let held = attached.database.write(terms, move |session| {
+                        let holder = holder.clone();
                         let claim = Claim { shared: &shared, options: &options, holder, lease };
                         claim.take(session, which, most)
                     })?;

@@ -5,7 +5,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
-use super::connection::Place;
+use super::connection::{Place, path_beside};
 use crate::Result;
 use crate::error::Context;
 use crate::process::lock::KernelLock;
@@ -64,9 +64,7 @@ pub(super) fn is_alive(place: &Place, name: &str) -> bool {
 }
 
 fn lock_path(database: &Path, name: &str) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(format!("-holder-{name}"));
-    PathBuf::from(path)
+    path_beside(database, &format!("-holder-{name}"))
 }
 
 #[cfg(test)]

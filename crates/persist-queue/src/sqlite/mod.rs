@@ -18,10 +18,12 @@ mod look;
 mod options;
 mod put;
 mod queue;
+mod room;
 mod schema;
 mod schema_ack;
 mod session;
 mod store;
+mod system_calls;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rusqlite::params;
 
+use super::commit::Terms;
 use super::database::Shared;
 use super::session::Session;
 use super::store::{Put, SqliteStore, milliseconds, now, work};
@@ -37,7 +38,7 @@ impl SqliteStore {
         if maxsize > 0 && items.len() as u64 > maxsize {
             return Err(full().into());
         }
-        let terms = self.terms();
+        let terms = Terms { grows: true, ..self.terms() };
         let put = self.wait(
             host,
             |shared| &shared.signals.space,

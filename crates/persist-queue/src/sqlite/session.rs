@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::counts::Counts;
+use super::room::Room;
 use super::schema::Table;
 use crate::sql::Status;
 
@@ -19,11 +20,12 @@ pub(super) struct Session {
     version: i64,
     /// Whether a commit waits for the disk, as the connection is set.
     pub(super) full: Option<bool>,
+    pub(super) room: Room,
 }
 
 impl Session {
-    pub(super) fn new(connection: Connection) -> Self {
-        Self { connection, counts: HashMap::new(), version: -1, full: None }
+    pub(super) fn new(connection: Connection, room: Room) -> Self {
+        Self { connection, counts: HashMap::new(), version: -1, full: None, room }
     }
 
     /// How many rows there are, whoever put them.

@@ -129,7 +129,11 @@ impl SqliteStore {
     }
 
     pub(super) fn terms(&self) -> Terms {
-        Terms { full: self.options.durability == Durability::Disk, patience: self.options.timeout }
+        Terms {
+            full: self.options.durability == Durability::Disk,
+            patience: self.options.timeout,
+            grows: false,
+        }
     }
 
     /// Tries, and tries again whenever `signal` says that it may have come true.
