@@ -176,7 +176,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         let mut data = Vec::new();
         let put =
             self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
-                Ok(self.store.put(&mut Thread, vec![Put { data, options }], wait)?)
+                Ok(self.store.put(&mut Thread, vec![Put { data, options, ..Put::default() }], wait)?)
             });
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),

@@ -16,12 +16,14 @@ mod hold;
 mod holder;
 mod look;
 mod options;
+mod peek;
 mod put;
 mod queue;
 mod schema;
 mod schema_ack;
 mod session;
 mod store;
+mod value;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};

@@ -1,5 +1,6 @@
-//! Queues in an SQLite database, through the typed API.
+//! Queues in an SQLite database, through the typed API and through the store of bytes.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod ack;
 mod plain;
+mod rows;
