@@ -32,7 +32,7 @@ for line in sys.stdin:
     try:
         print(repr(eval(line)), flush=True)
     except BaseException as error:
-        print(type(error).__name__, flush=True)
+        print(repr(repr(error)), flush=True)
 """
 
 
@@ -48,11 +48,7 @@ class Original:
         self.process.stdin.flush()
 
     def answer(self) -> Any:
-        line = self.process.stdout.readline().strip()
-        try:
-            return eval(line, {"Empty": "Empty"})
-        except NameError:
-            return line
+        return eval(self.process.stdout.readline())
 
     def __call__(self, expression: str) -> Any:
         self.start(expression)
@@ -90,18 +86,16 @@ def test_what_the_original_put_is_taken_here_and_the_other_way_round(
             original(f"q.put({item!r})")
     queue = kind(str(tmp_path), serializer=getattr(serializers, name))
     assert queue.size == len(items)
-    expected = items[::-1] if kind is FILOSQLiteQueue else items
+    expected = items[::-1] if kind is FILOSQLiteQueue else items[:]
     assert list(queue) == expected
+    items.remove(None)  # which the original takes for an empty queue
+    expected.remove(None)
     queue.put_many(items)
     queue.close()
     with ending(start(kind, tmp_path, name)) as (process,):
         original = Original(process)
         assert original("q.size") == len(items)
-        # It takes None for nothing.
-        assert original(f"[q.get(block=False, raw=True)['data'] for _ in range({len(items)})]") in (
-            expected,
-            "IndexError",  # its FILO queue has no raw items
-        )
+        assert original(f"[q.get(block=False) for _ in range({len(items)})]") == expected
 
 
 def test_both_see_each_others_puts_while_both_are_open(
@@ -151,7 +145,7 @@ def test_the_priorities_are_the_originals(tmp_path: Path) -> None:
         assert list(queue) == ["c", "d"]
 
 
-UNIQUE = ["a", 1, ("a", "a"), {"b": 1, "a": 2}, {"x": {"b": 1, "a": 2}}, {"a", "b"}, ["xy", "xy"]]
+UNIQUE = ["a", 1, ("a", "a"), {"b": 1, "a": 2}, {"x": {"b": 1, "a": 2}}, {5, 2}, ["xy", "xy"]]
 
 
 @pytest.mark.parametrize("item", UNIQUE, ids=repr)
@@ -161,7 +155,7 @@ def test_a_value_that_the_original_put_is_a_duplicate_here(tmp_path: Path, item:
         queue = UniqueQ(str(tmp_path))
         assert original(f"q.put({item!r})") == 1
         # As it has been read: made as the original would make it again.
-        assert queue.put(queue.peek()) is None or isinstance(item, (set, list, tuple))
+        assert queue.put(queue.peek()) is None
         assert original(f"q.put({item!r})") is None
 
 
