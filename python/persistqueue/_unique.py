@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import pickle
 from collections.abc import Callable
@@ -54,6 +53,9 @@ def _outermost_sorted(item: Any) -> Any:
 
 
 def _takes_sort_keys(dumps: Callable[..., Any]) -> bool:
+    # Not at the top: it would be half of the time that importing this package takes.
+    import inspect
+
     try:
         parameters = inspect.signature(dumps).parameters.values()
     except (TypeError, ValueError):
