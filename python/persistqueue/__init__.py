@@ -5,25 +5,36 @@ from persistqueue.exceptions import (
     ClosedError,
     ConsumedElsewhereError,
     CorruptedError,
+    DatabaseError,
     Empty,
     Full,
     LockedError,
     PersistQueueError,
     SerializerMismatchError,
+    UndecodableError,
     UnrecognisedError,
 )
+from persistqueue.priorityqueue import PriorityQueue
 from persistqueue.queue import Queue
+from persistqueue.sqlqueue import FIFOSQLiteQueue, FILOSQLiteQueue, SQLiteQueue, UniqueQ
 
 __all__ = [
     "ClosedError",
     "ConsumedElsewhereError",
     "CorruptedError",
+    "DatabaseError",
     "Empty",
+    "FIFOSQLiteQueue",
+    "FILOSQLiteQueue",
     "Full",
     "LockedError",
     "PersistQueueError",
+    "PriorityQueue",
     "Queue",
+    "SQLiteQueue",
     "SerializerMismatchError",
+    "UndecodableError",
+    "UniqueQ",
     "UnrecognisedError",
     "__author__",
     "__license__",

@@ -18,6 +18,16 @@ class Serializer(Protocol):
         """Reads one value from the binary file `fp`, which holds nothing else."""
 
 
+class RowSerializer(Protocol):
+    """What suffices for the queues in databases. The data may also be text."""
+
+    def dumps(self, value: Any, /) -> Any:
+        """Gives `value` as bytes."""
+
+    def loads(self, data: Any, /) -> Any:
+        """Gives the value that `dumps` was given."""
+
+
 _OURS = {cbor2: "cbor2", json: "json", msgpack: "msgpack", pickle: "pickle"}
 
 

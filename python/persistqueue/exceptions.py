@@ -12,11 +12,13 @@ __all__ = [
     "ClosedError",
     "ConsumedElsewhereError",
     "CorruptedError",
+    "DatabaseError",
     "Empty",
     "Full",
     "LockedError",
     "PersistQueueError",
     "SerializerMismatchError",
+    "UndecodableError",
     "UnrecognisedError",
 ]
 
@@ -39,6 +41,19 @@ class ClosedError(PersistQueueError):
 
 class LockedError(PersistQueueError):
     """Another process holds the queue's lock and does not answer."""
+
+
+class DatabaseError(PersistQueueError):
+    """The database refused a call. What was stored stays."""
+
+
+class UndecodableError(PersistQueueError):
+    """A row that the serializer could not read; its error is the `__cause__`. The row stays."""
+
+    def __init__(self, *args: object, id: int = 0) -> None:
+        super().__init__(*args)
+        self.id = id
+        """The row's number."""
 
 
 class SerializerMismatchError(PersistQueueError):

@@ -33,6 +33,21 @@ pub(crate) fn empty(py: Python<'_>) -> PyErr {
     own(py, "Empty", "nothing waits in the queue", None).unwrap_or_else(|error| error)
 }
 
+/// `persistqueue.exceptions.UndecodableError`, for a row that the serializer could not read.
+pub(crate) fn undecodable(py: Python<'_>, place: &str, id: i64, cause: PyErr) -> PyResult<PyErr> {
+    let kind = cause.get_type(py);
+    let name = kind.name()?;
+    let text = format!(
+        "row {id} of {place} cannot be deserialized ({name}: {cause}); it stays, and is not tried \
+         again here before update(item, id={id}) mends it or the queue is opened anew"
+    );
+    let details = PyDict::new(py);
+    details.set_item("id", id)?;
+    let error = own(py, "UndecodableError", &text, Some(&details))?;
+    error.set_cause(py, Some(cause));
+    Ok(error)
+}
+
 fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
     let text = error.to_string();
     match error {
@@ -58,6 +73,7 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             details.set_item("pid", pid)?;
             own(py, "ConsumedElsewhereError", &text, Some(&details))
         }
+        Error::Database { .. } => own(py, "DatabaseError", &text, None),
         Error::CodecMismatch { .. } => own(py, "SerializerMismatchError", &text, None),
         Error::Unrecognised { .. } => own(py, "UnrecognisedError", &text, None),
         Error::Locked { .. } => own(py, "LockedError", &text, None),

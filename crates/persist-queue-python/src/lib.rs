@@ -3,9 +3,13 @@
 mod errors;
 mod green;
 mod host;
+mod ids;
 mod legacy;
+mod options;
 mod queue;
+mod rows;
 mod serializer;
+mod sqlqueue;
 mod view;
 
 use pyo3::prelude::*;
@@ -14,6 +18,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::queue::FileQueue;
+    #[pymodule_export]
+    use super::sqlqueue::SqliteQueue;
     #[pymodule_export]
     use super::view::FileView;
 }

@@ -3,10 +3,9 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use persist_queue::file::{Fate, FileStore, Patience};
-use persist_queue::{Durability, Options, Wait};
+use persist_queue::{Options, Wait};
 use pyo3::exceptions::{PyException, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyBytesMethods, PyDict, PyTuple};
@@ -15,6 +14,7 @@ use crate::errors::{Raised, empty};
 use crate::green::Green;
 use crate::host::{Caller, this_thread};
 use crate::legacy::ThroughSerializer;
+use crate::options::{level, wait};
 use crate::serializer::Serializer;
 
 /// A first-in first-out queue in a folder.
@@ -359,35 +359,5 @@ impl FileQueue {
         _traceback: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         self.close(py)
-    }
-}
-
-fn wait(block: bool, timeout: Option<f64>) -> PyResult<Wait> {
-    match timeout {
-        _ if !block => Ok(Wait::No),
-        None => Ok(Wait::Forever),
-        Some(seconds) if seconds >= 0.0 => {
-            // A time that is too long to be counted is for ever.
-            Ok(Duration::try_from_secs_f64(seconds).map_or(Wait::Forever, Wait::For))
-        }
-        Some(_) => Err(PyValueError::new_err("'timeout' must be a non-negative number")),
-    }
-}
-
-fn level(durability: &Bound<'_, PyAny>) -> PyResult<Durability> {
-    let wrong = || {
-        PyValueError::new_err("durability must be 'process', 'disk' or a number of seconds above 0")
-    };
-    if let Ok(name) = durability.extract::<String>() {
-        return match name.as_str() {
-            "process" => Ok(Durability::Process),
-            "disk" => Ok(Durability::Disk),
-            _ => Err(wrong()),
-        };
-    }
-    let seconds = durability.extract::<f64>().map_err(|_| wrong())?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(time) if !time.is_zero() => Ok(Durability::Interval(time)),
-        _ => Err(wrong()),
     }
 }

@@ -39,6 +39,20 @@ impl Serializer {
         Ok(Self::Own { dumps: function("dumps")?, loads: function("loads")? })
     }
 
+    /// As [`Serializer::new`], for rows of a database: there persist-queue 1.x calls `dumps` and
+    /// `loads`, so an object that has them need not have the other two.
+    pub(crate) fn for_rows(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
+        if is_own(object, name)? {
+            return Self::new(object, name);
+        }
+        match (object.getattr_opt("dumps")?, object.getattr_opt("loads")?) {
+            (Some(dumps), Some(loads)) => {
+                Ok(Self::Own { dumps: dumps.unbind(), loads: loads.unbind() })
+            }
+            _ => Self::new(object, name),
+        }
+    }
+
     /// Whether it is the user's own.
     pub(crate) fn is_custom(&self) -> bool {
         matches!(self, Self::Custom { .. })
@@ -46,22 +60,37 @@ impl Serializer {
 
     /// The item's bytes.
     pub(crate) fn dump<'py>(&self, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(self.dump_as_given(item)?.cast_into::<PyBytes>()?)
+    }
+
+    /// What the serializer makes of the item: bytes, or, where it is a user's, text or anything.
+    pub(crate) fn dump_as_given<'py>(
+        &self,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = item.py();
-        let bytes = match self {
-            Self::Pickle { dumps, protocol, .. } => dumps.bind(py).call1((item, protocol))?,
-            Self::Own { dumps, .. } => dumps.bind(py).call1((item,))?,
+        match self {
+            Self::Pickle { dumps, protocol, .. } => dumps.bind(py).call1((item, protocol)),
+            Self::Own { dumps, .. } => dumps.bind(py).call1((item,)),
             Self::Custom { dump, .. } => {
                 let file = bytes_io(py)?.call0()?;
                 dump.bind(py).call1((item, &file))?;
-                file.call_method0(intern!(py, "getvalue"))?
+                file.call_method0(intern!(py, "getvalue"))
             }
-        };
-        Ok(bytes.cast_into::<PyBytes>()?)
+        }
     }
 
     /// The item of `bytes`.
     pub(crate) fn load<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-        let bytes = PyBytes::new(py, bytes);
+        self.load_as_given(PyBytes::new(py, bytes).into_any())
+    }
+
+    /// The item of `bytes`, or of the text that the serializer made.
+    pub(crate) fn load_as_given<'py>(
+        &self,
+        bytes: Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = bytes.py();
         match self {
             Self::Pickle { loads, .. } | Self::Own { loads, .. } => loads.bind(py).call1((bytes,)),
             Self::Custom { load, .. } => load.bind(py).call1((bytes_io(py)?.call1((bytes,))?,)),

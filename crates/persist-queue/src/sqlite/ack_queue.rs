@@ -174,10 +174,9 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         wait: Wait,
     ) -> Result<Option<i64>, Rejected<T>> {
         let mut data = Vec::new();
-        let put =
-            self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
-                Ok(self.store.put(&mut Thread, vec![Put { data, options }], wait)?)
-            });
+        let put = self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
+            Ok(self.store.put(&mut Thread, vec![Put { data, options, ..Put::default() }], wait)?)
+        });
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),
             Err(error) => Err(Rejected { item, error }),

@@ -24,6 +24,16 @@ impl Claims {
         !self.owners.contains_key(&row) && !self.aside.contains_key(&row)
     }
 
+    /// Whether somebody here has it; a row that was set aside is nobody's.
+    pub(super) fn is_held(&self, row: i64) -> bool {
+        self.owners.contains_key(&row)
+    }
+
+    /// A row was mended: whoever could not make an item of it may try again.
+    pub(super) fn take_up(&mut self, row: i64) {
+        self.aside.remove(&row);
+    }
+
     pub(super) fn len(&self) -> u64 {
         self.owners.len() as u64
     }

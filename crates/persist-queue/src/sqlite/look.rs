@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::counts::Counts;
 use super::get::read;
-use super::store::{Row, SqliteStore, work};
+use super::store::{Put, Row, SqliteStore, work};
 use crate::sql::Status;
 use crate::wait::{Host, Wait};
 use crate::{Error, Result};
@@ -61,22 +61,27 @@ impl SqliteStore {
         })
     }
 
-    /// Replaces a row's data. Says whether there is such a row.
+    /// Replaces a row's data by that of `item`. Says whether there is such a row.
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
-    pub fn update<H: Host>(&self, host: &mut H, id: i64, data: Vec<u8>) -> Result<bool, H::Error>
+    pub fn update<H: Host>(&self, host: &mut H, id: i64, item: Put) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
         let (attached, terms) = (self.attached()?, self.terms());
-        work(host, &attached, move |attached| {
+        let updated = work(host, &attached, move |attached| {
             let shared = Arc::clone(&attached.shared);
             attached.database.write(terms, move |session| {
                 let mut statement = session.connection.prepare_cached(&shared.table.update)?;
-                Ok(statement.execute(rusqlite::params![id, data])? > 0)
+                Ok(statement.execute(rusqlite::params![id, item.value()])? > 0)
             })
-        })
+        })?;
+        if updated {
+            attached.shared.claims().take_up(id);
+            attached.shared.signals.items.notify_one();
+        }
+        Ok(updated)
     }
 
     /// Removes all items that wait; gives how many there were.

@@ -16,6 +16,7 @@ mod hold;
 mod holder;
 mod look;
 mod options;
+mod peek;
 mod put;
 mod queue;
 mod room;
@@ -24,6 +25,7 @@ mod schema_ack;
 mod session;
 mod store;
 mod system_calls;
+mod value;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};

@@ -82,22 +82,32 @@ fn insert_all(
 
 fn insert(session: &mut Session, shared: &Shared, item: &Put) -> rusqlite::Result<Option<i64>> {
     let table = &shared.table;
-    if table.kind == Kind::Unique && table.acks {
-        let gone = session.connection.prepare_cached(&table.forget_acked)?.execute([&item.data])?;
-        session.remove(table, Status::Acked, gone);
+    if table.kind == Kind::Unique {
+        for spelling in [Some(item.value()), item.other_value()].into_iter().flatten() {
+            if table.acks {
+                let mut forget = session.connection.prepare_cached(&table.forget_acked)?;
+                let gone = forget.execute([&spelling])?;
+                drop(forget);
+                session.remove(table, Status::Acked, gone);
+            }
+        }
+        if let Some(other) = item.other_value()
+            && session.connection.prepare_cached(&table.with_data)?.exists([other])?
+        {
+            return Ok(None);
+        }
     }
     let put_at = now();
     let time = put_at.as_secs_f64();
+    let data = item.value();
     let mut statement = session.connection.prepare_cached(&table.insert)?;
     let later = |time: Option<Duration>| time.map(|time| milliseconds(put_at.saturating_add(time)));
     let status = if item.options.delay.is_some() { Status::Delayed } else { Status::New };
     let put = match (table.acks, table.kind) {
-        (false, Kind::Priority) => {
-            statement.execute(params![item.data, time, item.options.priority])?
-        }
-        (false, _) => statement.execute(params![item.data, time])?,
+        (false, Kind::Priority) => statement.execute(params![data, time, item.options.priority])?,
+        (false, _) => statement.execute(params![data, time])?,
         (true, _) => statement.execute(params![
-            item.data,
+            data,
             time,
             item.options.priority,
             status as i64,

@@ -55,10 +55,9 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     pub fn put_with(&self, item: T, priority: i64, wait: Wait) -> Result<Option<i64>, Rejected<T>> {
         let options = PutOptions { priority, ..PutOptions::default() };
         let mut data = Vec::new();
-        let put =
-            self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
-                Ok(self.store.put(&mut Thread, vec![Put { data, options }], wait)?)
-            });
+        let put = self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
+            Ok(self.store.put(&mut Thread, vec![Put { data, options, ..Put::default() }], wait)?)
+        });
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),
             Err(error) => Err(Rejected { item, error }),

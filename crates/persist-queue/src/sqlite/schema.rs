@@ -20,6 +20,8 @@ pub(super) struct Table {
     pub(super) insert_as: String,
     /// Frees a value that is acknowledged, so that it can be put again.
     pub(super) forget_acked: String,
+    /// A row with this data.
+    pub(super) with_data: String,
     /// Those that wait, in their order: number, data, time.
     pub(super) waiting: String,
     /// One row that waits: number, data, time.
@@ -78,6 +80,7 @@ impl Table {
                 "DELETE FROM {table} WHERE data = ?1 AND status = {}",
                 Status::Acked as i64
             ),
+            with_data: format!("SELECT 1 FROM {table} WHERE data = ?1"),
             waiting: format!("SELECT {number} FROM {table} WHERE {which} ORDER BY {order}"),
             waiting_one: format!("SELECT {number} FROM {table} WHERE _id = ?1 AND {which}"),
             all: format!("SELECT {number}{status} FROM {table} ORDER BY _id"),

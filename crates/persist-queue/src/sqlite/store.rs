@@ -47,7 +47,7 @@ pub struct Row {
     /// When it was put, in seconds since 1970.
     pub timestamp: f64,
     /// Whether the database holds it as text.
-    pub(super) text: bool,
+    pub text: bool,
 }
 
 /// An item to put.
@@ -57,6 +57,11 @@ pub struct Put {
     pub data: Vec<u8>,
     /// When it comes out.
     pub options: PutOptions,
+    /// Whether it is text to the serializer, and so to the database; then it is valid UTF-8.
+    pub text: bool,
+    /// Other bytes for the same item, which somebody else may have put: while they wait, a queue of
+    /// [`Kind::Unique`](crate::sql::Kind::Unique) does not take this one.
+    pub also: Option<Vec<u8>>,
 }
 
 /// When an item comes out.

@@ -1,6 +1,7 @@
-//! Queues in an SQLite database, through the typed API.
+//! Queues in an SQLite database, through the typed API and through the store of bytes.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod ack;
 mod full_disk;
 mod plain;
+mod rows;

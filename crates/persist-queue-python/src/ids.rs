@@ -1,0 +1,62 @@
+//! Rows as Python names them: by a number, or by the dictionary that `get(raw=True)` gives.
+
+use persist_queue::sqlite::Row;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyFloat};
+
+/// The number of a row. Nothing else than a number leaves here, so that no caller's text can become
+/// part of a statement.
+pub(crate) fn row_id(id: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let py = id.py();
+    let given = match id.cast::<PyDict>() {
+        Ok(raw) => raw.get_item(intern!(py, "pqid"))?.ok_or_else(|| {
+            PyValueError::new_err("this dictionary names no row: it has no key 'pqid'")
+        })?,
+        Err(_) => id.clone(),
+    };
+    let wrong = || {
+        let kind = given.get_type();
+        PyTypeError::new_err(format!(
+            "a row is named by a number or by what get(raw=True) gave, not by {kind}"
+        ))
+    };
+    if given.is_instance_of::<PyFloat>() {
+        return Err(wrong());
+    }
+    given.extract::<i64>().map_err(|error| {
+        if error.is_instance_of::<pyo3::exceptions::PyOverflowError>(py) {
+            PyValueError::new_err(format!("{given} is no row's number"))
+        } else {
+            wrong()
+        }
+    })
+}
+
+/// What `get(raw=True)` gives.
+pub(crate) fn raw<'py>(row: &Row, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    let py = item.py();
+    let raw = PyDict::new(py);
+    raw.set_item(intern!(py, "pqid"), row.id)?;
+    raw.set_item(intern!(py, "data"), item)?;
+    raw.set_item(intern!(py, "timestamp"), row.timestamp)?;
+    Ok(raw.into_any())
+}
+
+/// The number and the item of a value that `get(raw=True)` gave; nothing for any other value, also
+/// where a user's own dictionary has a key of the same name.
+pub(crate) fn raw_parts<'py>(
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Option<(i64, Bound<'py, PyAny>)>> {
+    let py = value.py();
+    let Ok(raw) = value.cast::<PyDict>() else { return Ok(None) };
+    let (Some(id), Some(item), Some(_)) = (
+        raw.get_item(intern!(py, "pqid"))?,
+        raw.get_item(intern!(py, "data"))?,
+        raw.get_item(intern!(py, "timestamp"))?,
+    ) else {
+        return Ok(None);
+    };
+    Ok(Some((row_id(&id)?, item)))
+}

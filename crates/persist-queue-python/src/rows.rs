@@ -1,0 +1,75 @@
+//! Items as rows of a database.
+
+use persist_queue::sqlite::{Put, PutOptions, Row};
+use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyString};
+
+use crate::errors::undecodable;
+use crate::serializer::Serializer;
+
+/// The serializer of a queue in a database.
+#[derive(Debug)]
+pub(crate) struct RowCodec {
+    serializer: Serializer,
+    /// Gives the bytes of an item in a unique queue: the same for all equal values, and, where that
+    /// is something else, what persist-queue 1.x may have stored for this one.
+    spell: Option<Py<PyAny>>,
+    /// What errors call the table.
+    place: String,
+}
+
+impl RowCodec {
+    pub(crate) fn new(
+        serializer: &Bound<'_, PyAny>,
+        name: &str,
+        spell: Option<Py<PyAny>>,
+        place: String,
+    ) -> PyResult<Self> {
+        Ok(Self { serializer: Serializer::for_rows(serializer, name)?, spell, place })
+    }
+
+    /// The row that is made of an item.
+    pub(crate) fn dump(&self, item: &Bound<'_, PyAny>, options: PutOptions) -> PyResult<Put> {
+        let Some(spell) = &self.spell else {
+            let (data, text) = bytes(&self.serializer.dump_as_given(item)?)?;
+            return Ok(Put { data, text, options, also: None });
+        };
+        let spellings = spell.bind(item.py()).call1((item,))?;
+        let (first, second): (Bound<'_, PyAny>, Option<Bound<'_, PyAny>>) = spellings.extract()?;
+        let (data, text) = bytes(&first)?;
+        let also = second.map(|second| bytes(&second)).transpose()?.map(|(also, _)| also);
+        Ok(Put { data, text, options, also })
+    }
+
+    /// The item of a row.
+    pub(crate) fn load<'py>(&self, py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyAny>> {
+        let given = if row.text {
+            PyString::from_bytes(py, &row.data).map(Bound::into_any)
+        } else {
+            Ok(PyBytes::new(py, &row.data).into_any())
+        };
+        given.and_then(|given| self.serializer.load_as_given(given)).map_err(|error| {
+            // Ctrl-C in the middle says nothing about the row.
+            if !error.is_instance_of::<PyException>(py) {
+                return error;
+            }
+            undecodable(py, &self.place, row.id, error).unwrap_or_else(|error| error)
+        })
+    }
+}
+
+/// The bytes of what a serializer gave, and whether it is text.
+fn bytes(given: &Bound<'_, PyAny>) -> PyResult<(Vec<u8>, bool)> {
+    if let Ok(bytes) = given.cast::<PyBytes>() {
+        return Ok((bytes.as_bytes().to_vec(), false));
+    }
+    if let Ok(text) = given.cast::<PyString>() {
+        return Ok((text.to_cow()?.into_owned().into_bytes(), true));
+    }
+    if let Ok(bytes) = given.cast::<PyByteArray>() {
+        return Ok((bytes.to_vec(), false));
+    }
+    let kind = given.get_type();
+    Err(PyTypeError::new_err(format!("the serializer must give bytes or text, and gave {kind}")))
+}

@@ -1,0 +1,395 @@
+//! The class behind the queues in SQLite databases.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use persist_queue::sql::Kind;
+use persist_queue::sqlite::{PutOptions, Row, SqliteOptions, SqliteStore, Undecoded, Which};
+use persist_queue::wait::Host;
+use persist_queue::{Error, Wait};
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::errors::{Raised, empty};
+use crate::green::Green;
+use crate::host::{Caller, this_thread};
+use crate::ids::{raw, raw_parts, row_id};
+use crate::options::{level, wait};
+use crate::rows::RowCodec;
+
+/// A queue in a table of a database.
+#[pyclass(subclass, frozen, module = "persistqueue._native")]
+#[derive(Debug)]
+pub(crate) struct SqliteQueue {
+    open: OnceLock<Open>,
+    green: Green,
+}
+
+#[derive(Debug)]
+struct Open {
+    // Shared with work that goes on in another thread while green threads run here.
+    store: Arc<SqliteStore>,
+    codec: RowCodec,
+    maxsize: u64,
+}
+
+impl SqliteQueue {
+    fn open(&self) -> PyResult<&Open> {
+        let missing = || PyValueError::new_err("the queue was not opened: call its __init__ first");
+        self.open.get().ok_or_else(missing)
+    }
+
+    fn caller<'a, 'py>(&'a self, py: Python<'py>) -> Caller<'a, 'py> {
+        Caller { py, green: &self.green }
+    }
+
+    fn take<'py>(
+        &self,
+        py: Python<'py>,
+        wait: Wait,
+        which: Which,
+        as_raw: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let open = self.open()?;
+        let thread = this_thread(py)?;
+        let decode = |_: &mut Caller<'_, 'py>, row: &Row| {
+            let item = item(py, &open.codec, row, as_raw);
+            item.map_err(|error| {
+                if error.is_instance_of::<PyException>(py) {
+                    Undecoded::Broken(Raised::from(error))
+                } else {
+                    Undecoded::Interrupted(Raised::from(error))
+                }
+            })
+        };
+        let taken = open.store.get(&mut self.caller(py), thread, wait, which, decode)?;
+        self.green.notify(py)?;
+        Ok(taken)
+    }
+}
+
+fn item<'py>(
+    py: Python<'py>,
+    codec: &RowCodec,
+    row: &Row,
+    as_raw: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let item = codec.load(py, row)?;
+    if as_raw { raw(row, &item) } else { Ok(item) }
+}
+
+fn which(id: Option<&Bound<'_, PyAny>>) -> PyResult<Which> {
+    id.map_or(Ok(Which::Next), |id| row_id(id).map(Which::Id))
+}
+
+fn by_priority(priority: i64) -> PutOptions {
+    PutOptions { priority, ..PutOptions::default() }
+}
+
+fn kind(name: &str) -> PyResult<Kind> {
+    match name {
+        "queue" => Ok(Kind::Fifo),
+        "filo_queue" => Ok(Kind::Filo),
+        "unique_queue" => Ok(Kind::Unique),
+        "priority_queue" => Ok(Kind::Priority),
+        _ => Err(PyValueError::new_err(format!("there is no kind of queue '{name}'"))),
+    }
+}
+
+#[pymethods]
+impl SqliteQueue {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self { open: OnceLock::new(), green: Green::default() }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the constructor of the Python class has them")]
+    fn _open(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        kind_name: &str,
+        name: &str,
+        timeout: f64,
+        auto_commit: bool,
+        serializer: &Bound<'_, PyAny>,
+        serializer_name: &str,
+        spell: Option<Py<PyAny>>,
+        durability: &Bound<'_, PyAny>,
+        maxsize: i64,
+    ) -> PyResult<()> {
+        let place = format!("{kind_name}_{name} in {}", path.display());
+        let codec = RowCodec::new(serializer, serializer_name, spell, place)?;
+        let maxsize = u64::try_from(maxsize).unwrap_or(0);
+        // As the sqlite3 module takes it: less than nothing is no patience, and no number is none.
+        let patience = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::MAX);
+        let options = SqliteOptions::new()
+            .kind(kind(kind_name)?)
+            .name(name)
+            .timeout(patience)
+            .auto_commit(auto_commit)
+            .durability(level(durability)?)
+            .maxsize(maxsize);
+        let store = self
+            .caller(py)
+            .offload(move || SqliteStore::open(&path, options, false))?
+            .map_err(Raised::from)?;
+        self.open
+            .set(Open { store: Arc::new(store), codec, maxsize })
+            .map_err(|_| PyValueError::new_err("the queue is open already"))
+    }
+
+    #[pyo3(signature = (item, priority = 0, block = true, timeout = None))]
+    fn _put(
+        &self,
+        py: Python<'_>,
+        item: &Bound<'_, PyAny>,
+        priority: i64,
+        block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Option<i64>> {
+        let open = self.open()?;
+        let wait = wait(block, timeout)?;
+        let put = open.codec.dump(item, by_priority(priority))?;
+        let ids = open.store.put(&mut self.caller(py), vec![put], wait)?;
+        self.green.notify(py)?;
+        Ok(ids.into_iter().next().flatten())
+    }
+
+    #[pyo3(signature = (items, priority = 0, block = true, timeout = None))]
+    fn _put_many(
+        &self,
+        py: Python<'_>,
+        items: &Bound<'_, PyAny>,
+        priority: i64,
+        block: bool,
+        timeout: Option<f64>,
+    ) -> PyResult<Vec<Option<i64>>> {
+        let open = self.open()?;
+        let wait = wait(block, timeout)?;
+        let puts = items
+            .try_iter()?
+            .map(|item| open.codec.dump(&item?, by_priority(priority)))
+            .collect::<PyResult<Vec<_>>>()?;
+        let ids = open.store.put(&mut self.caller(py), puts, wait)?;
+        self.green.notify(py)?;
+        Ok(ids)
+    }
+
+    #[pyo3(signature = (block = true, timeout = None, id = None, raw = false))]
+    fn get<'py>(
+        &self,
+        py: Python<'py>,
+        block: bool,
+        timeout: Option<f64>,
+        id: Option<&Bound<'py, PyAny>>,
+        raw: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (wait, which) = (wait(block, timeout)?, which(id)?);
+        loop {
+            match self.take(py, wait, which, raw)? {
+                Some(item) => return Ok(item),
+                None if wait == Wait::Forever => {}
+                None => return Err(empty(py)),
+            }
+        }
+    }
+
+    #[pyo3(signature = (id = None, raw = false))]
+    fn get_nowait<'py>(
+        &self,
+        py: Python<'py>,
+        id: Option<&Bound<'py, PyAny>>,
+        raw: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.get(py, false, None, id, raw)
+    }
+
+    #[pyo3(signature = (max, timeout = None))]
+    fn get_many<'py>(
+        &self,
+        py: Python<'py>,
+        max: usize,
+        timeout: Option<f64>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let mut items = Vec::new();
+        if max == 0 {
+            return Ok(items);
+        }
+        items.push(self.get(py, true, timeout, None, false)?);
+        while items.len() < max {
+            match self.take(py, Wait::No, Which::Next, false) {
+                Ok(Some(item)) => items.push(item),
+                Ok(None) => break,
+                // What was taken before is not lost to it.
+                Err(error) => {
+                    error.write_unraisable(py, None);
+                    break;
+                }
+            }
+        }
+        Ok(items)
+    }
+
+    #[pyo3(signature = (id = None, raw = false))]
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        id: Option<&Bound<'py, PyAny>>,
+        raw: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let open = self.open()?;
+        match open.store.peek(&mut self.caller(py), which(id)?)? {
+            Some(row) => item(py, &open.codec, &row, raw),
+            None => Err(empty(py)),
+        }
+    }
+
+    /// The row's number; nothing where there is no such row.
+    #[pyo3(signature = (item, id = None))]
+    fn update<'py>(
+        &self,
+        py: Python<'py>,
+        item: &Bound<'py, PyAny>,
+        id: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Option<i64>> {
+        let open = self.open()?;
+        let parts = raw_parts(item)?;
+        let id = match (id, &parts) {
+            (Some(id), _) => row_id(id)?,
+            (None, Some((id, _))) => *id,
+            (None, None) => {
+                return Err(PyValueError::new_err(
+                    "update() needs the row's id, or an item as get(raw=True) gave it",
+                ));
+            }
+        };
+        let put = open
+            .codec
+            .dump(parts.as_ref().map_or(item, |(_, item)| item), PutOptions::default())?;
+        let updated = open.store.update(&mut self.caller(py), id, put)?;
+        self.green.notify(py)?;
+        Ok(updated.then_some(id))
+    }
+
+    /// All rows, as dictionaries.
+    fn queue<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        let open = self.open()?;
+        let rows = open.store.rows(&mut self.caller(py))?;
+        let list = PyList::empty(py);
+        for (row, _) in &rows {
+            let shown = PyDict::new(py);
+            shown.set_item("id", row.id)?;
+            shown.set_item("data", open.codec.load(py, row)?)?;
+            shown.set_item("timestamp", row.timestamp)?;
+            list.append(shown)?;
+        }
+        Ok(list)
+    }
+
+    /// Nothing is left to do: a `get` that returned is final.
+    fn task_done(&self) -> PyResult<()> {
+        let open = self.open()?;
+        if open.store.is_closed() {
+            let path = open.store.path().to_owned();
+            return Err(Raised::from(Error::Closed { path }).into());
+        }
+        Ok(())
+    }
+
+    fn join(&self, py: Python<'_>) -> PyResult<()> {
+        self.open()?.store.join(&mut self.caller(py), Wait::Forever)?;
+        Ok(())
+    }
+
+    #[getter]
+    fn size(&self, py: Python<'_>) -> PyResult<u64> {
+        Ok(self.open()?.store.size(&mut self.caller(py))?)
+    }
+
+    #[getter]
+    fn total(&self, py: Python<'_>) -> PyResult<u64> {
+        self.size(py)
+    }
+
+    #[getter]
+    fn maxsize(&self) -> PyResult<u64> {
+        Ok(self.open()?.maxsize)
+    }
+
+    fn qsize(&self, py: Python<'_>) -> PyResult<u64> {
+        self.size(py)
+    }
+
+    fn empty(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.size(py)? == 0)
+    }
+
+    fn full(&self, py: Python<'_>) -> PyResult<bool> {
+        let limit = self.open()?.maxsize;
+        Ok(limit > 0 && self.size(py)? >= limit)
+    }
+
+    fn clear(&self, py: Python<'_>) -> PyResult<u64> {
+        let cleared = self.open()?.store.purge(&mut self.caller(py))?;
+        self.green.notify(py)?;
+        Ok(cleared)
+    }
+
+    fn purge(&self, py: Python<'_>) -> PyResult<u64> {
+        self.clear(py)
+    }
+
+    fn shrink_disk_usage(&self, py: Python<'_>) -> PyResult<()> {
+        Ok(self.open()?.store.shrink(&mut self.caller(py))?)
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(open) = self.open.get() else { return Ok(()) };
+        let store = Arc::clone(&open.store);
+        self.caller(py).offload(move || store.close())?.map_err(Raised::from)?;
+        self.green.notify(py)
+    }
+
+    /// Closes in a finalizer, where no other green thread may be given the turn.
+    fn _leave(&self, py: Python<'_>) -> PyResult<()> {
+        let Some(open) = self.open.get() else { return Ok(()) };
+        Ok(py.detach(|| open.store.close()).map_err(Raised::from)?)
+    }
+
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(usize::try_from(self.size(py)?).unwrap_or(usize::MAX))
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.take(py, Wait::No, Which::Next, false)
+    }
+
+    /// Whether the row with this number waits.
+    fn __contains__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let id = row_id(id)?;
+        Ok(self.open()?.store.contains(&mut self.caller(py), id)?)
+    }
+
+    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    #[pyo3(signature = (_kind = None, _error = None, _traceback = None, /))]
+    fn __exit__(
+        &self,
+        py: Python<'_>,
+        _kind: Option<&Bound<'_, PyAny>>,
+        _error: Option<&Bound<'_, PyAny>>,
+        _traceback: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        self.close(py)
+    }
+}

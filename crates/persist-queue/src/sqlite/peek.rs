@@ -1,0 +1,54 @@
+//! Looking at single rows that wait, without taking them.
+
+use super::get::read;
+use super::store::{Row, SqliteStore, Which, work};
+use crate::wait::Host;
+use crate::{Error, Result};
+
+impl SqliteStore {
+    /// The row that a get would be given now, which stays where it is.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
+    pub fn peek<H: Host>(&self, host: &mut H, which: Which) -> Result<Option<Row>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, patience) = (self.attached()?, self.options.timeout);
+        work(host, &attached, move |attached| {
+            let shared = &attached.shared;
+            attached.database.read(patience, |connection| {
+                let (statement, id) = match which {
+                    Which::Next => (&shared.table.waiting, None),
+                    Which::Id(id) | Which::Behind(id) => (&shared.table.waiting_one, Some(id)),
+                };
+                let mut statement = connection.prepare_cached(statement)?;
+                let mut rows = statement.query(rusqlite::params_from_iter(id))?;
+                while let Some(row) = rows.next()? {
+                    if shared.claims().is_free(row.get(0)?) {
+                        return read(row).map(Some);
+                    }
+                }
+                Ok(None)
+            })
+        })
+    }
+
+    /// Whether the row with this number waits, or could not be made into an item.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::peek`].
+    pub fn contains<H: Host>(&self, host: &mut H, id: i64) -> Result<bool, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, patience) = (self.attached()?, self.options.timeout);
+        work(host, &attached, move |attached| {
+            let shared = &attached.shared;
+            let stands = attached.database.read(patience, |connection| {
+                connection.prepare_cached(&shared.table.waiting_one)?.exists([id])
+            })?;
+            Ok(stands && !shared.claims().is_held(id))
+        })
+    }
+}
