@@ -16,24 +16,36 @@ from persistqueue.exceptions import (
 )
 from persistqueue.priorityqueue import PriorityQueue
 from persistqueue.queue import Queue
+from persistqueue.sqlackqueue import (
+    AckStatus,
+    FIFOSQLiteAckQueue,
+    FILOSQLiteAckQueue,
+    SQLiteAckQueue,
+    UniqueAckQ,
+)
 from persistqueue.sqlqueue import FIFOSQLiteQueue, FILOSQLiteQueue, SQLiteQueue, UniqueQ
 
 __all__ = [
+    "AckStatus",
     "ClosedError",
     "ConsumedElsewhereError",
     "CorruptedError",
     "DatabaseError",
     "Empty",
+    "FIFOSQLiteAckQueue",
     "FIFOSQLiteQueue",
+    "FILOSQLiteAckQueue",
     "FILOSQLiteQueue",
     "Full",
     "LockedError",
     "PersistQueueError",
     "PriorityQueue",
     "Queue",
+    "SQLiteAckQueue",
     "SQLiteQueue",
     "SerializerMismatchError",
     "UndecodableError",
+    "UniqueAckQ",
     "UniqueQ",
     "UnrecognisedError",
     "__author__",

@@ -53,6 +53,7 @@ class SQLiteBase(_native.SqliteQueue):
         *,
         durability: Durability = "disk",
         maxsize: int = 0,
+        _work: dict[str, Any] | None = None,
     ) -> None:
         self.path: Any = path
         self.name = name
@@ -72,6 +73,7 @@ class SQLiteBase(_native.SqliteQueue):
             self._speller(serializer),
             durability,
             maxsize,
+            _work,
         )
         self._arguments = {
             "path": path if self.memory_sql else os.path.abspath(path),
@@ -83,6 +85,7 @@ class SQLiteBase(_native.SqliteQueue):
             "db_file_name": db_file_name,
             "durability": durability,
             "maxsize": maxsize,
+            "_work": _work,
         }
 
     def _speller(self, serializer: Any) -> Callable[[Any], tuple[Any, Any]] | None:

@@ -1,7 +1,9 @@
 //! The Python face of persist-queue: extract, call, map errors. It decides nothing.
 
+mod ackqueue;
 mod errors;
 mod green;
+mod held;
 mod host;
 mod ids;
 mod legacy;
@@ -16,6 +18,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::ackqueue::SqliteAckQueue;
     #[pymodule_export]
     use super::queue::FileQueue;
     #[pymodule_export]

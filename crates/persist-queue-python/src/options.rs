@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use persist_queue::{Durability, Wait};
+use persist_queue::{Durability, SqliteOptions, Wait};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -33,5 +33,42 @@ pub(crate) fn level(durability: &Bound<'_, PyAny>) -> PyResult<Durability> {
     match Duration::try_from_secs_f64(seconds) {
         Ok(time) if !time.is_zero() => Ok(Durability::Interval(time)),
         _ => Err(wrong()),
+    }
+}
+
+/// A time in seconds.
+pub(crate) fn seconds(time: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(time)
+        .map_err(|_| PyValueError::new_err("a time must be a number of seconds, not below 0"))
+}
+
+/// What only acknowledged queues have.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(crate) struct WorkOptions {
+    auto_resume: bool,
+    keep_acked: bool,
+    lease: Option<f64>,
+    max_attempts: Option<u32>,
+    backoff: f64,
+    ttl: Option<f64>,
+}
+
+impl WorkOptions {
+    pub(crate) fn add_to(&self, options: SqliteOptions) -> PyResult<SqliteOptions> {
+        let mut options = options
+            .auto_resume(self.auto_resume)
+            .keep_acked(self.keep_acked)
+            .backoff(seconds(self.backoff)?);
+        if let Some(lease) = self.lease {
+            options = options.lease(seconds(lease)?);
+        }
+        if let Some(attempts) = self.max_attempts {
+            options = options.max_attempts(attempts);
+        }
+        if let Some(ttl) = self.ttl {
+            options = options.ttl(seconds(ttl)?);
+        }
+        Ok(options)
     }
 }

@@ -16,7 +16,7 @@ use crate::errors::{Raised, empty};
 use crate::green::Green;
 use crate::host::{Caller, this_thread};
 use crate::ids::{raw, raw_parts, row_id};
-use crate::options::{level, wait};
+use crate::options::{WorkOptions, level, wait};
 use crate::rows::RowCodec;
 
 /// A queue in a table of a database.
@@ -28,21 +28,30 @@ pub(crate) struct SqliteQueue {
 }
 
 #[derive(Debug)]
-struct Open {
+pub(crate) struct Open {
     // Shared with work that goes on in another thread while green threads run here.
-    store: Arc<SqliteStore>,
-    codec: RowCodec,
+    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) codec: RowCodec,
     maxsize: u64,
 }
 
 impl SqliteQueue {
-    fn open(&self) -> PyResult<&Open> {
+    pub(crate) fn closed() -> Self {
+        Self { open: OnceLock::new(), green: Green::default() }
+    }
+
+    pub(crate) fn open(&self) -> PyResult<&Open> {
         let missing = || PyValueError::new_err("the queue was not opened: call its __init__ first");
         self.open.get().ok_or_else(missing)
     }
 
-    fn caller<'a, 'py>(&'a self, py: Python<'py>) -> Caller<'a, 'py> {
+    pub(crate) fn caller<'a, 'py>(&'a self, py: Python<'py>) -> Caller<'a, 'py> {
         Caller { py, green: &self.green }
+    }
+
+    /// Wakes the green threads that wait.
+    pub(crate) fn notify(&self, py: Python<'_>) -> PyResult<()> {
+        self.green.notify(py)
     }
 
     fn take<'py>(
@@ -88,12 +97,16 @@ fn by_priority(priority: i64) -> PutOptions {
     PutOptions { priority, ..PutOptions::default() }
 }
 
-fn kind(name: &str) -> PyResult<Kind> {
+/// The kind, and whether items are kept until they are acknowledged.
+fn kind(name: &str) -> PyResult<(Kind, bool)> {
     match name {
-        "queue" => Ok(Kind::Fifo),
-        "filo_queue" => Ok(Kind::Filo),
-        "unique_queue" => Ok(Kind::Unique),
-        "priority_queue" => Ok(Kind::Priority),
+        "queue" => Ok((Kind::Fifo, false)),
+        "filo_queue" => Ok((Kind::Filo, false)),
+        "unique_queue" => Ok((Kind::Unique, false)),
+        "priority_queue" => Ok((Kind::Priority, false)),
+        "ack_queue" => Ok((Kind::Fifo, true)),
+        "ack_filo_queue" => Ok((Kind::Filo, true)),
+        "ack_unique_queue" => Ok((Kind::Unique, true)),
         _ => Err(PyValueError::new_err(format!("there is no kind of queue '{name}'"))),
     }
 }
@@ -103,10 +116,12 @@ impl SqliteQueue {
     #[new]
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self { open: OnceLock::new(), green: Green::default() }
+        Self::closed()
     }
 
     #[expect(clippy::too_many_arguments, reason = "the constructor of the Python class has them")]
+    #[pyo3(signature = (path, kind_name, name, timeout, auto_commit, serializer, serializer_name,
+        spell, durability, maxsize, work = None))]
     fn _open(
         &self,
         py: Python<'_>,
@@ -120,22 +135,28 @@ impl SqliteQueue {
         spell: Option<Py<PyAny>>,
         durability: &Bound<'_, PyAny>,
         maxsize: i64,
+        work: Option<WorkOptions>,
     ) -> PyResult<()> {
         let place = format!("{kind_name}_{name} in {}", path.display());
         let codec = RowCodec::new(serializer, serializer_name, spell, place)?;
         let maxsize = u64::try_from(maxsize).unwrap_or(0);
         // As the sqlite3 module takes it: less than nothing is no patience, and no number is none.
         let patience = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::MAX);
+        let (kind, acks) = kind(kind_name)?;
         let options = SqliteOptions::new()
-            .kind(kind(kind_name)?)
+            .kind(kind)
             .name(name)
             .timeout(patience)
             .auto_commit(auto_commit)
             .durability(level(durability)?)
             .maxsize(maxsize);
+        let options = match work {
+            Some(work) => work.add_to(options)?,
+            None => options,
+        };
         let store = self
             .caller(py)
-            .offload(move || SqliteStore::open(&path, options, false))?
+            .offload(move || SqliteStore::open(&path, options, acks))?
             .map_err(Raised::from)?;
         self.open
             .set(Open { store: Arc::new(store), codec, maxsize })
@@ -280,11 +301,14 @@ impl SqliteQueue {
         let open = self.open()?;
         let rows = open.store.rows(&mut self.caller(py))?;
         let list = PyList::empty(py);
-        for (row, _) in &rows {
+        for (row, status) in &rows {
             let shown = PyDict::new(py);
             shown.set_item("id", row.id)?;
             shown.set_item("data", open.codec.load(py, row)?)?;
             shown.set_item("timestamp", row.timestamp)?;
+            if open.store.acks() {
+                shown.set_item("status", status)?;
+            }
             list.append(shown)?;
         }
         Ok(list)

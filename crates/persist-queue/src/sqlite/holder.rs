@@ -33,14 +33,22 @@ impl Holder {
     }
 }
 
-impl Drop for Holder {
-    fn drop(&mut self) {
+impl Holder {
+    /// What it holds is nobody's from now on.
+    pub(super) fn leave(&self) {
         if let Some((lock, path)) = &self.lock
             && lock.is_at(path)
         {
             // Left behind it does no harm: it is not locked, so its holder is dead.
             let _ = std::fs::remove_file(path);
+            let _ = lock.unlock();
         }
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 

@@ -90,11 +90,10 @@ fn insert(session: &mut Session, shared: &Shared, item: &Put) -> rusqlite::Resul
                 drop(forget);
                 session.remove(table, Status::Acked, gone);
             }
-        }
-        if let Some(other) = item.other_value()
-            && session.connection.prepare_cached(&table.with_data)?.exists([other])?
-        {
-            return Ok(None);
+            // Looked for first: an insert that is ignored uses a number up.
+            if session.connection.prepare_cached(&table.with_data)?.exists([spelling])? {
+                return Ok(None);
+            }
         }
     }
     let put_at = now();

@@ -126,6 +126,11 @@ impl SqliteStore {
         &self.options
     }
 
+    /// Whether items are kept until they are acknowledged.
+    pub fn acks(&self) -> bool {
+        self.acks
+    }
+
     pub(super) fn attached(&self) -> Result<Arc<Attachment>> {
         if self.is_closed() {
             return Err(Error::Closed { path: self.path().to_owned() });
@@ -191,6 +196,9 @@ impl SqliteStore {
         }
         let Some(attached) = self.attachment.existing() else { return Ok(()) };
         attached.shared.claims().leave(attached.handle);
+        if let Some(holder) = &attached.holder {
+            holder.leave();
+        }
         attached.shared.signals.notify_all();
         Ok(())
     }

@@ -1,0 +1,382 @@
+//! The class behind the queues in SQLite databases that keep their items until they are acknowledged.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use persist_queue::Wait;
+use persist_queue::sql::Status;
+use persist_queue::sqlite::{Held, PutOptions, Settlement, Which};
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use crate::errors::empty;
+use crate::held::HeldItems;
+use crate::ids::{raw, raw_parts, row_id};
+use crate::options::{seconds, wait};
+use crate::sqlqueue::SqliteQueue;
+
+/// A queue in a table of a database, with acknowledgements.
+#[pyclass(extends = SqliteQueue, subclass, frozen, module = "persistqueue._native")]
+#[derive(Debug, Default)]
+pub(crate) struct SqliteAckQueue {
+    held: Mutex<HeldItems>,
+}
+
+impl SqliteAckQueue {
+    fn held(&self) -> MutexGuard<'_, HeldItems> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes up to `most` rows and makes them into items. What cannot be made into one stays held until
+/// the queue is opened again.
+fn take<'py>(
+    slf: &Bound<'py, SqliteAckQueue>,
+    wait: Wait,
+    which: Which,
+    lease: Option<Duration>,
+    as_raw: bool,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = slf.py();
+    let base = slf.as_super().get();
+    let open = base.open()?;
+    let held = open.store.hold(&mut base.caller(py), wait, which, lease, 1)?;
+    let Some(held) = held.into_iter().next() else { return Ok(None) };
+    deliver(slf, &held, as_raw).map(Some)
+}
+
+fn deliver<'py>(
+    slf: &Bound<'py, SqliteAckQueue>,
+    held: &Held,
+    as_raw: bool,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    let base = slf.as_super().get();
+    let open = base.open()?;
+    let given = open
+        .codec
+        .load(py, &held.row)
+        .and_then(|item| if as_raw { raw(&held.row, &item) } else { Ok(item) });
+    let given = match given {
+        Ok(given) => given,
+        Err(error) => {
+            if !error.is_instance_of::<PyException>(py) {
+                // Ctrl-C in the middle says nothing about the item.
+                let back = Settlement::Back { delay: Some(Duration::ZERO), last: false };
+                let row = (held.row.id, Some(held.token));
+                open.store.settle(&mut base.caller(py), vec![row], back)?;
+            }
+            return Err(error);
+        }
+    };
+    let earlier = slf.get().held().insert(held.row.id, held.token, given.clone().unbind());
+    drop(earlier);
+    Ok(given)
+}
+
+/// The rows that items or numbers name; nothing for an item that is not held here.
+fn rows(
+    slf: &Bound<'_, SqliteAckQueue>,
+    items: &[Bound<'_, PyAny>],
+    ids: &[Bound<'_, PyAny>],
+) -> PyResult<Vec<Option<i64>>> {
+    let mut rows = Vec::with_capacity(items.len() + ids.len());
+    for item in items {
+        let known = slf.get().held().find(item);
+        rows.push(match known {
+            Some(id) => Some(id),
+            None => raw_parts(item)?.map(|(id, _)| id),
+        });
+    }
+    for id in ids {
+        rows.push(Some(row_id(id)?));
+    }
+    Ok(rows)
+}
+
+fn one<'py>(
+    item: Option<&Bound<'py, PyAny>>,
+    id: Option<&Bound<'py, PyAny>>,
+) -> PyResult<(Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>)> {
+    if item.is_some() == id.is_some() {
+        return Err(PyValueError::new_err("name either the item or its id, and not both"));
+    }
+    Ok((item.cloned().into_iter().collect(), id.cloned().into_iter().collect()))
+}
+
+/// Settles rows. Gives each one's number; nothing where it is not held here any more.
+fn settle(
+    slf: &Bound<'_, SqliteAckQueue>,
+    rows: Vec<Option<i64>>,
+    settlement: Settlement,
+) -> PyResult<Vec<Option<i64>>> {
+    let py = slf.py();
+    let base = slf.as_super().get();
+    let named: Vec<(i64, Option<i64>)> = {
+        let held = slf.get().held();
+        rows.iter().flatten().map(|id| (*id, held.token(*id))).collect()
+    };
+    let settled = base.open()?.store.settle(&mut base.caller(py), named.clone(), settlement)?;
+    let gone: Vec<_> = {
+        let mut held = slf.get().held();
+        named.iter().map(|(id, _)| held.remove(*id)).collect()
+    };
+    drop(gone);
+    base.notify(py)?;
+    let mut settled = settled.into_iter();
+    Ok(rows.into_iter().map(|row| row.and_then(|_| settled.next().flatten())).collect())
+}
+
+#[pymethods]
+impl SqliteAckQueue {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(
+        _args: &Bound<'_, PyTuple>,
+        _kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyClassInitializer<Self> {
+        PyClassInitializer::from(SqliteQueue::closed()).add_subclass(Self::default())
+    }
+
+    #[pyo3(signature = (items, block, timeout, delay, ttl))]
+    fn _put_work(
+        slf: &Bound<'_, Self>,
+        items: &Bound<'_, PyAny>,
+        block: bool,
+        timeout: Option<f64>,
+        delay: Option<f64>,
+        ttl: Option<f64>,
+    ) -> PyResult<Vec<Option<i64>>> {
+        let base = slf.as_super().get();
+        let open = base.open()?;
+        let wait = wait(block, timeout)?;
+        let (delay, ttl) = (delay.map(seconds).transpose()?, ttl.map(seconds).transpose()?);
+        let options = PutOptions { delay, ttl, ..PutOptions::default() };
+        let puts = items
+            .try_iter()?
+            .map(|item| open.codec.dump(&item?, options))
+            .collect::<PyResult<Vec<_>>>()?;
+        let ids = open.store.put(&mut base.caller(slf.py()), puts, wait)?;
+        base.notify(slf.py())?;
+        Ok(ids)
+    }
+
+    #[pyo3(signature = (block = true, timeout = None, id = None, next_in_order = None, raw = false,
+        *, lease = None))]
+    fn get<'py>(
+        slf: &Bound<'py, Self>,
+        block: bool,
+        timeout: Option<f64>,
+        id: Option<&Bound<'py, PyAny>>,
+        next_in_order: Option<&Bound<'py, PyAny>>,
+        raw: bool,
+        lease: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (wait, lease) = (wait(block, timeout)?, lease.map(seconds).transpose()?);
+        let wrong = |_| PyValueError::new_err("'next_in_order' must be True or False");
+        let behind = next_in_order.map_or(Ok(false), |next| next.extract().map_err(wrong))?;
+        let which = match id {
+            Some(id) if behind => Which::Behind(row_id(id)?),
+            Some(id) => Which::Id(row_id(id)?),
+            None if behind => {
+                return Err(PyValueError::new_err(
+                    "'next_in_order' needs the 'id' that the item comes behind",
+                ));
+            }
+            None => Which::Next,
+        };
+        loop {
+            match take(slf, wait, which, lease, raw)? {
+                Some(item) => return Ok(item),
+                None if wait == Wait::Forever => {}
+                None => return Err(empty(slf.py())),
+            }
+        }
+    }
+
+    #[pyo3(signature = (id = None, raw = false))]
+    fn get_nowait<'py>(
+        slf: &Bound<'py, Self>,
+        id: Option<&Bound<'py, PyAny>>,
+        raw: bool,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        Self::get(slf, false, None, id, None, raw, None)
+    }
+
+    /// Up to `max` items in one transaction: waits for the first one, and takes what else is there.
+    #[pyo3(signature = (max, timeout = None, *, lease = None))]
+    fn get_many<'py>(
+        slf: &Bound<'py, Self>,
+        max: usize,
+        timeout: Option<f64>,
+        lease: Option<f64>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        if max == 0 {
+            return Ok(Vec::new());
+        }
+        let (wait, lease) = (wait(true, timeout)?, lease.map(seconds).transpose()?);
+        let base = slf.as_super().get();
+        let open = base.open()?;
+        let held = loop {
+            let held = open.store.hold(&mut base.caller(py), wait, Which::Next, lease, max)?;
+            match held.is_empty() {
+                true if wait == Wait::Forever => {}
+                true => return Err(empty(py)),
+                false => break held,
+            }
+        };
+        let mut items = Vec::with_capacity(held.len());
+        let mut errors = Vec::new();
+        for held in &held {
+            match deliver(slf, held, false) {
+                Ok(item) => items.push(item),
+                Err(error) => errors.push(error),
+            }
+        }
+        match errors.into_iter().next() {
+            Some(error) if items.is_empty() => Err(error),
+            // What was taken beside it is not lost to it.
+            Some(error) => {
+                error.write_unraisable(py, None);
+                Ok(items)
+            }
+            None => Ok(items),
+        }
+    }
+
+    #[pyo3(signature = (item = None, id = None))]
+    fn _ack(
+        slf: &Bound<'_, Self>,
+        item: Option<&Bound<'_, PyAny>>,
+        id: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<i64>> {
+        let (items, ids) = one(item, id)?;
+        let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)?;
+        Ok(settled.into_iter().next().flatten())
+    }
+
+    #[pyo3(signature = (item = None, id = None))]
+    fn _ack_failed(
+        slf: &Bound<'_, Self>,
+        item: Option<&Bound<'_, PyAny>>,
+        id: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Option<i64>> {
+        let (items, ids) = one(item, id)?;
+        let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Failed)?;
+        Ok(settled.into_iter().next().flatten())
+    }
+
+    #[pyo3(signature = (item = None, id = None, delay = None, to_back = false))]
+    fn _nack(
+        slf: &Bound<'_, Self>,
+        item: Option<&Bound<'_, PyAny>>,
+        id: Option<&Bound<'_, PyAny>>,
+        delay: Option<f64>,
+        to_back: bool,
+    ) -> PyResult<Option<i64>> {
+        let (items, ids) = one(item, id)?;
+        let back = Settlement::Back { delay: delay.map(seconds).transpose()?, last: to_back };
+        let settled = settle(slf, rows(slf, &items, &ids)?, back)?;
+        Ok(settled.into_iter().next().flatten())
+    }
+
+    fn _ack_many(
+        slf: &Bound<'_, Self>,
+        items: Vec<Bound<'_, PyAny>>,
+        ids: Vec<Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<Option<i64>>> {
+        settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)
+    }
+
+    #[pyo3(signature = (lease, item = None, id = None))]
+    fn _extend(
+        slf: &Bound<'_, Self>,
+        lease: f64,
+        item: Option<&Bound<'_, PyAny>>,
+        id: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let (items, ids) = one(item, id)?;
+        let Some(Some(id)) = rows(slf, &items, &ids)?.into_iter().next() else {
+            return Ok(false);
+        };
+        let token = slf.get().held().token(id);
+        let base = slf.as_super().get();
+        let lease = seconds(lease)?;
+        Ok(base.open()?.store.extend(&mut base.caller(slf.py()), id, token, lease)?)
+    }
+
+    /// How many items this object holds.
+    fn _held_count(&self) -> usize {
+        self.held().len()
+    }
+
+    fn resume_unack_tasks(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let base = slf.as_super().get();
+        base.open()?.store.resume(&mut base.caller(slf.py()))?;
+        base.notify(slf.py())
+    }
+
+    /// How many rows have the status with this number.
+    fn _count(slf: &Bound<'_, Self>, status: i64) -> PyResult<u64> {
+        let status = match status {
+            0 => Status::New,
+            1 => Status::Ready,
+            2 => Status::Held,
+            3 => Status::Delayed,
+            5 => Status::Acked,
+            8 => Status::Dead,
+            9 => Status::Failed,
+            _ => return Err(PyValueError::new_err(format!("there is no status {status}"))),
+        };
+        let base = slf.as_super().get();
+        Ok(base.open()?.store.count(&mut base.caller(slf.py()), status)?)
+    }
+
+    fn _clear_acked(
+        slf: &Bound<'_, Self>,
+        most: Option<u64>,
+        keep: u64,
+        failed: bool,
+    ) -> PyResult<u64> {
+        let base = slf.as_super().get();
+        let store = &base.open()?.store;
+        Ok(store.clear_acked(&mut base.caller(slf.py()), most, keep, failed)?)
+    }
+
+    /// The dead letters, as `get(raw=True)` gives items.
+    fn dead_letters<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let base = slf.as_super().get();
+        let open = base.open()?;
+        let letters = PyList::empty(slf.py());
+        for row in open.store.dead_letters(&mut base.caller(slf.py()))? {
+            letters.append(raw(&row, &open.codec.load(slf.py(), &row)?)?)?;
+        }
+        Ok(letters)
+    }
+
+    fn _dead_ids(slf: &Bound<'_, Self>) -> PyResult<Vec<i64>> {
+        let base = slf.as_super().get();
+        let letters = base.open()?.store.dead_letters(&mut base.caller(slf.py()))?;
+        Ok(letters.iter().map(|row| row.id).collect())
+    }
+
+    fn _requeue_dead(slf: &Bound<'_, Self>, ids: Vec<Bound<'_, PyAny>>) -> PyResult<u64> {
+        let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
+        let base = slf.as_super().get();
+        let requeued = base.open()?.store.requeue_dead(&mut base.caller(slf.py()), ids)?;
+        base.notify(slf.py())?;
+        Ok(requeued)
+    }
+
+    fn _drop_dead(slf: &Bound<'_, Self>, ids: Vec<Bound<'_, PyAny>>) -> PyResult<u64> {
+        let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
+        let base = slf.as_super().get();
+        Ok(base.open()?.store.drop_dead(&mut base.caller(slf.py()), ids)?)
+    }
+
+    fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        take(slf, Wait::No, Which::Next, None, false)
+    }
+}
