@@ -11,6 +11,7 @@ mod commit;
 mod connection;
 mod counts;
 mod database;
+mod dict;
 mod get;
 mod hold;
 mod holder;
@@ -26,6 +27,9 @@ mod store;
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
 pub use hold::Held;
+pub use dict::{
+    DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
+};
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
 pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
