@@ -12,6 +12,7 @@ from persistqueue.exceptions import (
     SerializerMismatchError,
     UnrecognisedError,
 )
+from persistqueue.pdict import PDict
 from persistqueue.queue import Queue
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Empty",
     "Full",
     "LockedError",
+    "PDict",
     "PersistQueueError",
     "Queue",
     "SerializerMismatchError",

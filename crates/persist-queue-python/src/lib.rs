@@ -1,5 +1,6 @@
 //! The Python face of persist-queue: extract, call, map errors. It decides nothing.
 
+mod dict;
 mod errors;
 mod green;
 mod host;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::dict::SqliteDict;
     #[pymodule_export]
     use super::queue::FileQueue;
     #[pymodule_export]

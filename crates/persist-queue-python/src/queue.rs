@@ -374,7 +374,7 @@ fn wait(block: bool, timeout: Option<f64>) -> PyResult<Wait> {
     }
 }
 
-fn level(durability: &Bound<'_, PyAny>) -> PyResult<Durability> {
+pub(crate) fn level(durability: &Bound<'_, PyAny>) -> PyResult<Durability> {
     let wrong = || {
         PyValueError::new_err("durability must be 'process', 'disk' or a number of seconds above 0")
     };

@@ -2,7 +2,7 @@
 //! not see: `form` is 1 in rows that we made, whose key is exactly what it says, and NULL in rows of
 //! 1.x, where the text `1` may have been the number.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::sqlite::schema::quote;
 
@@ -78,18 +78,26 @@ impl DictTable {
         }
         // Others may be making it at the same time.
         let alone = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let table = quote(&self.name);
+        alone.execute_batch(&format!(
+            "CREATE TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY, data BLOB)"
+        ))?;
         if !self.is_complete(&alone)? {
-            let table = quote(&self.name);
-            alone.execute_batch(&format!(
-                "CREATE TABLE IF NOT EXISTS {table} (key TEXT PRIMARY KEY, data BLOB); \
-                 ALTER TABLE {table} ADD COLUMN form INTEGER;"
-            ))?;
+            alone.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN form INTEGER"))?;
         }
         alone.commit()
     }
 
+    /// Asked by a statement: what the connection remembers of the tables may be out of date, and only
+    /// a statement has it look again.
     fn is_complete(&self, connection: &Connection) -> rusqlite::Result<bool> {
-        Ok(connection.table_exists(None, self.name.as_str())?
-            && connection.column_exists(None, self.name.as_str(), "form")?)
+        match connection.prepare(&format!("SELECT form FROM {}", quote(&self.name))) {
+            Ok(_) => Ok(true),
+            // No such column.
+            Err(rusqlite::Error::SqlInputError { .. }) => Ok(false),
+            // No such table.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 }
