@@ -26,10 +26,10 @@ mod store;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
-pub use hold::Held;
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
+pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
 pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};

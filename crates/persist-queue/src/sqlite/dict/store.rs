@@ -258,7 +258,7 @@ impl DictStore {
     fn write<R: Send + 'static, H: Host>(
         &self,
         host: &mut H,
-        work: impl FnOnce(&mut Session, &DictTable) -> rusqlite::Result<R> + Send + 'static,
+        mut work: impl FnMut(&mut Session, &DictTable) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, H::Error>
     where
         H::Error: From<Error>,
