@@ -70,7 +70,7 @@ impl SqliteDict {
         let pickle = py.import("persistqueue.serializers")?.getattr("pickle")?;
         let serializer = Serializer::new(&pickle, "pickle")?;
         let options = DictOptions::new().name(name).durability(level(durability)?).timeout(timeout);
-        let store = py.detach(|| DictStore::open(&path, options)).map_err(Raised::from)?;
+        let store = py.detach(move || DictStore::open(&path, options)).map_err(Raised::from)?;
         Ok(Self { store, serializer, green: Green::default() })
     }
 
@@ -169,7 +169,7 @@ impl SqliteDict {
     ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
         let last = Walk { values: true, backwards: true };
         loop {
-            let page = self.store.page(&mut self.caller(py), last, None)?;
+            let page = self.store.page(&mut self.caller(py), last, Position::default())?;
             let Some(Entry { row, key, data }) = page.entries.into_iter().next() else {
                 return Ok(None);
             };
@@ -243,12 +243,12 @@ pub(crate) struct DictIterator {
 struct Read {
     entries: VecDeque<Entry>,
     /// Where the next page starts, if there is one.
-    next: Option<Option<Position>>,
+    next: Option<Position>,
 }
 
 impl DictIterator {
     fn new(dict: Bound<'_, SqliteDict>, part: Part, backwards: bool) -> Self {
-        let read = Mutex::new(Read { entries: VecDeque::new(), next: Some(None) });
+        let read = Mutex::new(Read { entries: VecDeque::new(), next: Some(Position::default()) });
         let walk = Walk { values: part != Part::Keys, backwards };
         Self { dict: dict.unbind(), part, walk, read }
     }
@@ -265,12 +265,12 @@ impl DictIterator {
             }
             read.next.take()
         };
-        let Some(after) = next else { return Ok(None) };
+        let Some(start) = next else { return Ok(None) };
         let dict = self.dict.get();
-        let page = dict.store.page(&mut dict.caller(py), self.walk, after)?;
+        let page = dict.store.page(&mut dict.caller(py), self.walk, start)?;
         let mut read = self.read();
         read.entries = page.entries.into();
-        read.next = page.next.map(Some);
+        read.next = page.next;
         Ok(read.entries.pop_front())
     }
 }

@@ -34,7 +34,7 @@ use crate::{Error, Result};
 pub struct SqliteDict<K, V, C = DefaultCodec> {
     store: DictStore,
     codec: C,
-    entries: PhantomData<fn(K, V) -> (K, V)>,
+    entries: PhantomData<fn() -> (K, V)>,
 }
 
 impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
@@ -116,7 +116,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     pub fn pop_last(&self) -> Result<Option<(K, V)>> {
         let last = Walk { values: true, backwards: true };
         loop {
-            let page = self.store.page(&mut Thread, last, None)?;
+            let page = self.store.page(&mut Thread, last, Position::default())?;
             let Some(entry) = page.entries.into_iter().next() else { return Ok(None) };
             let (key, found) =
                 (entry.key.clone(), Found { row: entry.row, data: entry.data.clone() });
@@ -162,7 +162,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// Goes through all keys and values, in the order in which the keys were first set. Nothing is
     /// locked meanwhile: a key that is there all the time is met once.
     pub fn iter(&self) -> DictIter<'_, K, V, C> {
-        DictIter { dict: self, page: VecDeque::new(), next: Some(None) }
+        DictIter { dict: self, page: VecDeque::new(), next: Some(Position::default()) }
     }
 
     /// Refuses all calls from now on. Dropping does the same.
@@ -209,7 +209,7 @@ pub struct DictIter<'a, K, V, C> {
     dict: &'a SqliteDict<K, V, C>,
     page: VecDeque<Entry>,
     /// Where the next page starts, if there is one.
-    next: Option<Option<Position>>,
+    next: Option<Position>,
 }
 
 impl<K: DictKey, V, C: Codec<V>> Iterator for DictIter<'_, K, V, C> {
@@ -221,9 +221,9 @@ impl<K: DictKey, V, C: Codec<V>> Iterator for DictIter<'_, K, V, C> {
             match self.dict.store.page(&mut Thread, walk, self.next.take()?) {
                 Ok(page) => {
                     self.page = page.entries.into();
-                    self.next = page.next.map(Some);
+                    self.next = page.next;
                 }
-                Err(error) => return Some(Err((*error).into())),
+                Err(error) => return Some(Err(*error)),
             }
         }
         Some(self.dict.decode_entry(self.page.pop_front()?))

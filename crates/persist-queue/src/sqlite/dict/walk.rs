@@ -40,9 +40,13 @@ pub struct Page {
     pub next: Option<Position>,
 }
 
-/// Behind which row the next page starts.
+/// Where a page starts: at the beginning by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Position(Option<Behind>);
+
+/// Behind which row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Position {
+struct Behind {
     row: i64,
     key: Key,
     schema: i64,
@@ -54,22 +58,17 @@ const ROWS: usize = 256;
 const BYTES: usize = 1 << 20;
 
 impl DictStore {
-    /// The page behind a position; the first page without one.
+    /// The page that starts at a position.
     ///
     /// # Errors
     /// As [`DictStore::get`]; [`Error::Invalid`] where the file was rebuilt (VACUUM) since the last
     /// page and the key that this ended with is gone, so that the place is lost.
-    pub fn page<H: Host>(
-        &self,
-        host: &mut H,
-        walk: Walk,
-        after: Option<Position>,
-    ) -> Result<Page, H::Error>
+    pub fn page<H: Host>(&self, host: &mut H, walk: Walk, start: Position) -> Result<Page, H::Error>
     where
         H::Error: From<Error>,
     {
         let page =
-            self.read(host, move |connection, table| read(connection, table, walk, after))?;
+            self.read(host, move |connection, table| read(connection, table, walk, start))?;
         page.ok_or_else(|| {
             let path = self.path().display();
             Error::Invalid(format!("{path} was rebuilt while it was iterated over; start again"))
@@ -83,18 +82,18 @@ fn read(
     connection: &Connection,
     table: &DictTable,
     walk: Walk,
-    after: Option<Position>,
+    start: Position,
 ) -> rusqlite::Result<Option<Page>> {
     // So that the version and the rows are of one moment.
     let moment = connection.unchecked_transaction()?;
     let schema = moment.prepare_cached(SCHEMA_VERSION)?.query_row([], |row| row.get(0))?;
-    let start = match after {
+    let start = match start.0 {
         None if walk.backwards => i64::MAX,
         None => i64::MIN,
-        Some(position) if position.schema == schema => position.row,
-        Some(position) => {
+        Some(behind) if behind.schema == schema => behind.row,
+        Some(behind) => {
             let mut locate = moment.prepare_cached(&table.locate)?;
-            let row = locate.query_row([position.key.stored()], |row| row.get(0)).optional()?;
+            let row = locate.query_row([behind.key.stored()], |row| row.get(0)).optional()?;
             let Some(row) = row else { return Ok(None) };
             row
         }
@@ -109,10 +108,8 @@ fn read(
         let key = Key::read(row.get_ref(1)?);
         page.entries.push(Entry { row: row.get(0)?, key, data });
         if page.entries.len() >= ROWS || bytes >= BYTES {
-            page.next = page.entries.last().map(|last| Position {
-                row: last.row,
-                key: last.key.clone(),
-                schema,
+            page.next = page.entries.last().map(|last| {
+                Position(Some(Behind { row: last.row, key: last.key.clone(), schema }))
             });
             break;
         }
