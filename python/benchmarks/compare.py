@@ -56,22 +56,22 @@ print(json.dumps(result))
 Times = dict[str, list[float]]
 
 
-def run_once(interpreter: str, items: int) -> dict[str, float]:
+def run_once(interpreter: str, items: int, program: str) -> dict[str, float]:
     # Isolated: no folder of sources may hide what is installed.
     finished = subprocess.run(
-        [interpreter, "-I", "-c", PROGRAM, str(items)], check=True, capture_output=True, text=True
+        [interpreter, "-I", "-c", program, str(items)], check=True, capture_output=True, text=True
     )
     result: dict[str, float] = json.loads(finished.stdout)
     return result
 
 
-def collect(interpreters: list[str], rounds: int, items: int) -> list[Times]:
+def collect(interpreters: list[str], rounds: int, items: int, program: str) -> list[Times]:
     times: list[Times] = [{} for _ in interpreters]
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
         order = range(len(interpreters))
         for which in order if number % 2 == 0 else reversed(order):
-            for case, value in run_once(interpreters[which], items).items():
+            for case, value in run_once(interpreters[which], items, program).items():
                 times[which].setdefault(case, []).append(value)
     return times
 
@@ -82,7 +82,7 @@ def summary(ours: Times, theirs: Times) -> Iterable[tuple[str, float, float, flo
         yield case, mine, other, other / mine
 
 
-def main() -> None:
+def main(program: str = PROGRAM) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("ours", help="a Python interpreter")
     parser.add_argument("theirs", help="a Python interpreter")
@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5000)
     parser.add_argument("--json", action="store_true", help="nanoseconds an item, as JSON")
     args = parser.parse_args()
-    rows = list(summary(*collect([args.ours, args.theirs], args.rounds, args.items)))
+    rows = list(summary(*collect([args.ours, args.theirs], args.rounds, args.items, program)))
     if args.json:
         cases = {case: {"ours": o, "theirs": t, "ratio": r} for case, o, t, r in rows}
         print(json.dumps({"rounds": args.rounds, "items": args.items, "ns": cases}, indent=2))

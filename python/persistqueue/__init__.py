@@ -14,6 +14,7 @@ from persistqueue.exceptions import (
     UndecodableError,
     UnrecognisedError,
 )
+from persistqueue.pdict import PDict
 from persistqueue.priorityqueue import PriorityQueue
 from persistqueue.queue import Queue
 from persistqueue.sqlackqueue import (
@@ -38,6 +39,7 @@ __all__ = [
     "FILOSQLiteQueue",
     "Full",
     "LockedError",
+    "PDict",
     "PersistQueueError",
     "PriorityQueue",
     "Queue",

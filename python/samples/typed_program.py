@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 import persistqueue
-from persistqueue import Empty, Full, Queue, serializers
+from persistqueue import Empty, Full, PDict, Queue, serializers
 from persistqueue.exceptions import CorruptedError, PersistQueueError
 
 
@@ -72,6 +72,13 @@ def main() -> None:
         Queue("upper", serializer=serializers.json)
     except PersistQueueError as error:
         print(error)
+
+    with PDict[str, int](pathlib.Path("counts"), "pages", durability="process") as counts:
+        counts["a"] = counts.get("a", 0) + 1
+        counts |= {"b": 2}
+        total: int = sum(counts.values())
+        plain: dict[str, int] = dict(counts.items())
+        assert (total, plain, counts.pop("b")) == (3, {"a": 1, "b": 2}, 2)
     print(persistqueue.__version__)
 
 

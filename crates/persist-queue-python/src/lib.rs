@@ -1,6 +1,7 @@
 //! The Python face of persist-queue: extract, call, map errors. It decides nothing.
 
 mod ackqueue;
+mod dict;
 mod errors;
 mod green;
 mod held;
@@ -20,6 +21,7 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::ackqueue::SqliteAckQueue;
+    use super::dict::SqliteDict;
     #[pymodule_export]
     use super::queue::FileQueue;
     #[pymodule_export]

@@ -46,7 +46,7 @@ pub use durability::Durability;
 pub use error::{Error, Result};
 pub use file::{FileQueue, FileView, Options, Rejected};
 #[cfg(feature = "sqlite")]
-pub use sqlite::{SqliteAckQueue, SqliteOptions, SqliteQueue};
+pub use sqlite::{DictOptions, SqliteAckQueue, SqliteDict, SqliteOptions, SqliteQueue};
 pub use wait::Wait;
 
 #[cfg(all(doctest, feature = "msgpack"))]

@@ -114,7 +114,7 @@ impl Database {
             Place::File(path) => identity(path),
             Place::Memory => None,
         };
-        let database = Arc::new(Self {
+        Ok(Arc::new(Self {
             place: place.clone(),
             identity,
             session: Mutex::new(Session::new(connection, Room::new(place))),
@@ -122,14 +122,16 @@ impl Database {
             committer: Committer::default(),
             queues: Mutex::default(),
             keeper: OnceLock::new(),
-        });
-        database.watch();
-        Ok(database)
+        }))
     }
 
-    /// Has those woken who wait, when another process writes.
+    /// Has those woken who wait, when another process writes. For queues only: in a dictionary nobody
+    /// waits, and the helper wakes with each write to the log, which costs as much as the write.
     fn watch(self: &Arc<Self>) {
         let Place::File(path) = &self.place else { return };
+        if self.keeper.get().is_some() {
+            return;
+        }
         match keeper::tend(self, &path_beside(path, "-wal")) {
             Ok(keeper) => {
                 keeper.ring();
@@ -149,7 +151,7 @@ impl Database {
 
     /// The table of a queue, made where it is missing.
     pub(super) fn queue(
-        &self,
+        self: &Arc<Self>,
         kind: Kind,
         acks: bool,
         name: &str,
@@ -161,8 +163,9 @@ impl Database {
         }
         wait_for_lock(patience);
         table
-            .create(&lock(&self.session).connection)
+            .create(&mut lock(&self.session).connection)
             .map_err(|error| explain("prepare", self.place.path(), error))?;
+        self.watch();
         let mut queues = lock(&self.queues);
         let shared = queues.entry(table.name.clone()).or_insert_with(|| {
             let claims = Mutex::default();

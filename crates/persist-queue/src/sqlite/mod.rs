@@ -11,6 +11,7 @@ mod commit;
 mod connection;
 mod counts;
 mod database;
+mod dict;
 mod get;
 mod hold;
 mod holder;
@@ -29,6 +30,9 @@ mod value;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
+pub use dict::{
+    DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
+};
 pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;

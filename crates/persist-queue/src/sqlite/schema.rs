@@ -1,7 +1,9 @@
 //! The tables and all SQL text. Tables, columns and status numbers are persist-queue 1.x's, so that it
 //! can use the same file; what is added are columns and indexes that it does not see.
 
-use rusqlite::Connection;
+use std::collections::HashSet;
+
+use rusqlite::{Connection, TransactionBehavior};
 
 use super::schema_ack::AckStatements;
 use crate::sql::{Kind, Status};
@@ -101,30 +103,53 @@ impl Table {
     }
 
     /// Makes what is missing. Needs the write lock only where something is.
-    pub(super) fn create(&self, connection: &Connection) -> rusqlite::Result<()> {
-        if !connection.table_exists(None, self.name.as_str())? {
-            connection.execute_batch(&self.creation())?;
+    pub(super) fn create(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let missing = self.missing(connection)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        // Others may be making it at the same time.
+        let alone = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for statement in self.missing(&alone)? {
+            alone.execute_batch(&statement)?;
+        }
+        alone.commit()
+    }
+
+    /// The statements that make what is missing.
+    fn missing(&self, connection: &Connection) -> rusqlite::Result<Vec<String>> {
+        // Asked by statements: what the connection remembers of the tables may be out of date, and
+        // only a statement has it look again.
+        let names = |statement: &str| -> rusqlite::Result<HashSet<String>> {
+            let mut statement = connection.prepare(statement)?;
+            let names = statement.query_map([&self.name], |row| row.get(0))?;
+            names.collect()
+        };
+        // As SQLite compares them.
+        let made =
+            names("SELECT lower(name) FROM sqlite_master WHERE lower(tbl_name) = lower(?1)")?;
+        let is_made = |name: &str| made.contains(&name.to_ascii_lowercase());
+        let table = quote(&self.name);
+        let mut missing = Vec::new();
+        if !is_made(&self.name) {
+            missing.push(self.creation());
         }
         if self.acks {
-            for (column, kind) in ADDED {
-                if !connection.column_exists(None, self.name.as_str(), column)? {
-                    let table = quote(&self.name);
-                    connection.execute_batch(&format!(
-                        "ALTER TABLE {table} ADD COLUMN {column} {kind}"
-                    ))?;
-                }
+            let columns = names("SELECT name FROM pragma_table_info(?1)")?;
+            for (column, kind) in ADDED.iter().filter(|(column, _)| !columns.contains(*column)) {
+                missing.push(format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"));
+            }
+            if !is_made(&self.ack.trigger_name) {
+                missing.push(self.ack.trigger.clone());
             }
         }
-        if self.acks {
-            connection.execute_batch(&self.ack.trigger)?;
-        }
         for (index, on) in self.indexes() {
-            let index = quote(&format!("{}__{index}", self.name));
-            let table = quote(&self.name);
-            connection
-                .execute_batch(&format!("CREATE INDEX IF NOT EXISTS {index} ON {table} {on}"))?;
+            let index = format!("{}__{index}", self.name);
+            if !is_made(&index) {
+                missing.push(format!("CREATE INDEX {} ON {table} {on}", quote(&index)));
+            }
         }
-        Ok(())
+        Ok(missing)
     }
 
     /// As persist-queue 1.x writes it, so that both make the same table.
@@ -182,12 +207,12 @@ mod tests {
 
     #[test]
     fn a_name_cannot_break_out() {
-        let connection = Connection::open_in_memory().unwrap();
+        let mut connection = Connection::open_in_memory().unwrap();
         let name = "x` \"; DROP TABLE queue_x; --";
         for acks in [false, true] {
             for kind in [Kind::Fifo, Kind::Filo, Kind::Unique, Kind::Priority] {
-                Table::new(kind, acks, name).create(&connection).unwrap();
-                Table::new(kind, acks, name).create(&connection).unwrap();
+                Table::new(kind, acks, name).create(&mut connection).unwrap();
+                Table::new(kind, acks, name).create(&mut connection).unwrap();
             }
         }
         let tables =

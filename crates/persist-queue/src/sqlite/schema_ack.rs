@@ -52,6 +52,7 @@ pub(super) struct AckStatements {
     pub(super) clear: String,
     /// What keeps persist-queue 1.x, which knows no holders, from leaving a wrong one behind.
     pub(super) trigger: String,
+    pub(super) trigger_name: String,
 }
 
 impl AckStatements {
@@ -68,6 +69,7 @@ impl AckStatements {
         };
         let behind = behind.replace("{table}", &table);
         let row = "_id, data, timestamp, attempts, token, status";
+        let trigger_name = format!("{name}__holder");
         Self {
             next: format!("SELECT {row} FROM {table} WHERE {waits} ORDER BY {order} LIMIT 1"),
             next_behind: format!(
@@ -129,11 +131,12 @@ impl AckStatements {
                  ORDER BY _id DESC LIMIT ?2 OFFSET ?3)"
             ),
             trigger: format!(
-                "CREATE TRIGGER IF NOT EXISTS {} AFTER UPDATE OF status ON {table} \
+                "CREATE TRIGGER {} AFTER UPDATE OF status ON {table} \
                  WHEN NEW.holder IS NOT NULL AND NEW.status <> {HELD} \
                  BEGIN UPDATE {table} SET holder = NULL, due = NULL WHERE _id = NEW._id; END",
-                quote(&format!("{name}__holder"))
+                quote(&trigger_name)
             ),
+            trigger_name,
         }
     }
 }

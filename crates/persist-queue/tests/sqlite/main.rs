@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod ack;
+mod dict;
 mod full_disk;
 mod plain;
 mod rows;
