@@ -322,9 +322,9 @@ def put_until_full(queue: Any) -> list[int]:
 def test_30_a_full_disk_is_an_os_error_and_what_was_put_stays(
     kind: Any, tmp_path: Path, durability: Any
 ) -> None:
-    with mounted(tmp_path / "disk", "size=4m") as disk:
+    with mounted(tmp_path / "disk", "size=12m") as disk:
         ballast = disk / "ballast"
-        ballast.write_bytes(b"x" * 500_000)
+        ballast.write_bytes(b"x" * 8_000_000)
         queue = kind(str(disk), durability=durability)
         accepted = put_until_full(queue)
         assert queue.size == len(accepted)
