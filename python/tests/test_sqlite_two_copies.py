@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from helpers import run_python
 
 SCENE = """
@@ -40,6 +39,5 @@ assert b"ok" in output, output
 """
 
 
-@pytest.mark.xfail(strict=False, reason="sqlite3 ends our locks when it closes: needs OFD locks")
 def test_sqlite3_in_the_same_process_does_no_harm(tmp_path: Path) -> None:
     run_python(SCENE, tmp_path, timeout=60)
