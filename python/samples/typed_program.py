@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 import persistqueue
-from persistqueue import Empty, Full, PDict, Queue, serializers
+from persistqueue import Empty, Full, PDict, PriorityQueue, Queue, UniqueQ, serializers
 from persistqueue.exceptions import CorruptedError, PersistQueueError
 
 
@@ -68,6 +68,17 @@ def main() -> None:
         upper.put("text")
         with Queue.inspect("upper", serializer=Upper()) as view:
             assert (len(view), view.peek(), list(view.items())) == (1, "TEXT", ["TEXT"])
+    with UniqueQ("unique", maxsize=3) as unique:
+        number: int | None = unique.put({"a": 1})
+        assert number == 1, number
+        assert unique.put({"a": 1}) is None
+        assert unique.update({"a": 2}, id=unique.peek(raw=True)) == 1
+        assert [row["data"] for row in unique.queue()] == [{"a": 2}]
+    with PriorityQueue("unique", name="jobs", durability="process") as urgent:
+        assert urgent.put_many(["b", "c"], priority=2) == [1, 2]
+        assert urgent.put("a", 1) == 3
+        assert 3 in urgent
+        assert list(urgent) == ["a", "b", "c"]
     try:
         Queue("upper", serializer=serializers.json)
     except PersistQueueError as error:

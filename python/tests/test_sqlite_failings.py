@@ -288,7 +288,7 @@ def test_30_shrinking_gives_the_bytes_back_at_once(kind: Any, tmp_path: Path) ->
     assert len(list(queue)) == 100
     assert disk_usage(tmp_path) > 10_000_000
     queue.shrink_disk_usage()
-    assert disk_usage(tmp_path) < 1_000_000
+    assert disk_usage(tmp_path) < 2_000_000  # with the room that it keeps for a full disk
     queue.put("a")
     assert queue.get() == "a"
 
@@ -322,9 +322,9 @@ def put_until_full(queue: Any) -> list[int]:
 def test_30_a_full_disk_is_an_os_error_and_what_was_put_stays(
     kind: Any, tmp_path: Path, durability: Any
 ) -> None:
-    with mounted(tmp_path / "disk", "size=4m") as disk:
+    with mounted(tmp_path / "disk", "size=12m") as disk:
         ballast = disk / "ballast"
-        ballast.write_bytes(b"x" * 500_000)
+        ballast.write_bytes(b"x" * 8_000_000)
         queue = kind(str(disk), durability=durability)
         accepted = put_until_full(queue)
         assert queue.size == len(accepted)
@@ -335,7 +335,6 @@ def test_30_a_full_disk_is_an_os_error_and_what_was_put_stays(
         queue.close()
 
 
-@pytest.mark.xfail(reason="the core writes more to the disk before it frees anything")
 def test_30_a_full_disk_can_be_drained(kind: Any, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=4m") as disk:
         queue = kind(str(disk))

@@ -127,6 +127,28 @@ assert child.wait() == 0
 assert queue.get() == "waits for the lock"
 """
 
+INTERRUPTED = """
+import random
+Timeout = eventlet.Timeout if "eventlet" in sys.modules else gevent.Timeout
+queue = Queue(sys.argv[1], durability="process")
+got = []
+
+def consume():
+    while len(got) < 200:
+        try:
+            with Timeout(random.random() * 0.004):
+                got.append(queue.get())
+        except Timeout:
+            pass
+
+waiter = spawn(consume)
+for number in range(200):
+    queue.put(number)
+finish(waiter)
+assert sorted(got) == list(range(200))
+assert queue.size == len(queue.queue()) == 0
+"""
+
 SCENES = {
     "get": GET,
     "put": PUT,
@@ -136,6 +158,7 @@ SCENES = {
     "many": MANY,
     "other process": OTHER_PROCESS,
     "locked": LOCKED,
+    "interrupted": INTERRUPTED,
 }
 
 

@@ -111,11 +111,12 @@ fn wait(
     Ok(())
 }
 
-/// Does work that blocks in a thread of its own, and lets other green threads run meanwhile.
+/// Does work that blocks in a thread of its own, and lets other green threads run meanwhile. Gives
+/// what interrupted the caller, too: the work is done all the same.
 pub(crate) fn offload<R: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> R + Send + 'static,
-) -> PyResult<R> {
+) -> PyResult<(R, PyResult<()>)> {
     let sleep = py.import("time")?.getattr("sleep")?;
     let worker = std::thread::spawn(work);
     let mut interrupted = Ok(());
@@ -123,8 +124,8 @@ pub(crate) fn offload<R: Send + 'static>(
         interrupted = sleep.call1((WORK_LOOK,)).map(drop);
     }
     let result = py.detach(|| worker.join());
-    interrupted?;
-    result.map_err(|_| pyo3::exceptions::PyRuntimeError::new_err("the queue's work panicked"))
+    let panicked = |_| pyo3::exceptions::PyRuntimeError::new_err("the queue's work panicked");
+    Ok((result.map_err(panicked)?, interrupted))
 }
 
 /// The number that is kept for the running green thread, or a new one.

@@ -39,9 +39,58 @@ impl Host for Caller<'_, '_> {
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Raised> {
         if green::is_patched(self.py)? {
-            return Ok(green::offload(self.py, work)?);
+            let (result, interrupted) = green::offload(self.py, work)?;
+            interrupted?;
+            return Ok(result);
         }
         Ok(self.py.detach(work))
+    }
+}
+
+/// As [`Caller`], where work must not be cut short: a green thread is interrupted when it waits next,
+/// or when whoever made this asks, who then knows what became of the work.
+pub(crate) struct Patient<'a, 'py> {
+    caller: Caller<'a, 'py>,
+    green: bool,
+    interrupted: PyResult<()>,
+}
+
+impl<'a, 'py> Patient<'a, 'py> {
+    pub(crate) fn new(caller: Caller<'a, 'py>) -> PyResult<Self> {
+        Ok(Self { green: green::is_patched(caller.py)?, caller, interrupted: Ok(()) })
+    }
+
+    /// Whether anything can interrupt it while work is done.
+    pub(crate) fn is_green(&self) -> bool {
+        self.green
+    }
+
+    /// What interrupted the green thread, once.
+    pub(crate) fn interrupted(&mut self) -> PyResult<()> {
+        std::mem::replace(&mut self.interrupted, Ok(()))
+    }
+}
+
+impl Host for Patient<'_, '_> {
+    type Error = Raised;
+
+    fn sleep(&mut self, signal: &Signal, seen: u32, limit: Option<Duration>) -> Result<(), Raised> {
+        self.interrupted()?;
+        self.caller.sleep(signal, seen, limit)
+    }
+
+    fn offload<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Raised> {
+        if !self.green {
+            return self.caller.offload(work);
+        }
+        let (result, interrupted) = green::offload(self.caller.py, work)?;
+        if self.interrupted.is_ok() {
+            self.interrupted = interrupted;
+        }
+        Ok(result)
     }
 }
 

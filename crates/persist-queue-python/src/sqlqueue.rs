@@ -14,7 +14,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::errors::{Raised, empty};
 use crate::green::Green;
-use crate::host::{Caller, this_thread};
+use crate::host::{Caller, Patient, this_thread};
 use crate::ids::{raw, raw_parts, row_id};
 use crate::options::{WorkOptions, level, wait};
 use crate::rows::RowCodec;
@@ -63,7 +63,10 @@ impl SqliteQueue {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let open = self.open()?;
         let thread = this_thread(py)?;
-        let decode = |_: &mut Caller<'_, 'py>, row: &Row| {
+        let mut last = None;
+        let decode = |host: &mut Patient<'_, 'py>, row: &Row| {
+            host.interrupted().map_err(|error| Undecoded::Interrupted(Raised::from(error)))?;
+            last = host.is_green().then(|| row.clone());
             let item = item(py, &open.codec, row, as_raw);
             item.map_err(|error| {
                 if error.is_instance_of::<PyException>(py) {
@@ -73,7 +76,15 @@ impl SqliteQueue {
                 }
             })
         };
-        let taken = open.store.get(&mut self.caller(py), thread, wait, which, decode)?;
+        let mut host = Patient::new(self.caller(py))?;
+        let taken = open.store.get(&mut host, thread, wait, which, decode)?;
+        if let Err(interrupted) = host.interrupted() {
+            if let (Some(_), Some(row)) = (taken, last) {
+                open.store.give_back(&mut host, row)?;
+                self.green.notify(py)?;
+            }
+            return Err(interrupted);
+        }
         self.green.notify(py)?;
         Ok(taken)
     }

@@ -8,9 +8,10 @@ use rusqlite::{Connection, params};
 
 use super::claims::Owner;
 use super::database::Shared;
+use super::schema::Table;
 use super::session::Session;
 use super::store::{Attachment, Row, SqliteStore, Undecoded, Which, work};
-use crate::sql::Status;
+use crate::sql::{Kind, Status};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 
@@ -43,20 +44,24 @@ impl SqliteStore {
                 let owner = Owner { handle: attached.handle, thread };
                 for lost in 0.. {
                     let blind = lost >= LOSSES;
+                    let held = Arc::clone(attached);
                     let found = work(host, attached, move |attached| {
-                        if blind && which == Which::Next {
+                        let row = if blind && which == Which::Next {
                             let shared = Arc::clone(&attached.shared);
-                            return attached
+                            attached
                                 .database
-                                .write(terms, move |session| take_blindly(session, &shared));
-                        }
-                        let patience = terms.patience;
-                        attached.database.read(patience, |connection| {
-                            find(connection, &attached.shared, owner, which)
-                        })
+                                .write(terms, move |session| take_blindly(session, &shared))
+                        } else {
+                            attached.database.read(terms.patience, |connection| {
+                                find(connection, &attached.shared, owner, which)
+                            })
+                        };
+                        // Settled even where the host does not take the result any more.
+                        let unsettled =
+                            |row: Row| (Unsettled { attached: held, id: Some(row.id) }, row);
+                        Ok(row?.map(unsettled))
                     })?;
-                    let Some(row) = found else { return Ok(Attempt::NotYet) };
-                    let mut guard = Unsettled { attached: Arc::clone(attached), id: Some(row.id) };
+                    let Some((mut guard, row)) = found else { return Ok(Attempt::NotYet) };
                     let row = Arc::new(row);
                     let item = match decode(host, &row) {
                         Ok(item) => item,
@@ -90,7 +95,7 @@ impl SqliteStore {
     }
 
     /// Puts a row back that was taken blindly and could not be made into an item.
-    fn put_back<H: Host>(
+    pub(super) fn put_back<H: Host>(
         &self,
         host: &mut H,
         attached: &Arc<Attachment>,
@@ -106,7 +111,7 @@ impl SqliteStore {
                 session.connection.prepare_cached(&shared.table.insert_as)?.execute(params![
                     row.data,
                     row.timestamp,
-                    None::<i64>,
+                    row.priority,
                     None::<i64>,
                     None::<i64>,
                     None::<i64>,
@@ -175,7 +180,7 @@ fn find(
             }
             claims.claim(id, owner);
         }
-        return read(row).map(Some).inspect_err(|_| shared.claims().release(id));
+        return read_waiting(row, table).map(Some).inspect_err(|_| shared.claims().release(id));
     }
     Ok(None)
 }
@@ -187,7 +192,9 @@ fn take_blindly(session: &mut Session, shared: &Shared) -> rusqlite::Result<Opti
         let mut rows = statement.query([])?;
         loop {
             match rows.next()? {
-                Some(row) if shared.claims().is_free(row.get(0)?) => break Some(read(row)?),
+                Some(row) if shared.claims().is_free(row.get(0)?) => {
+                    break Some(read_waiting(row, table)?);
+                }
                 Some(_) => {}
                 None => break None,
             }
@@ -220,5 +227,14 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
         ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => (Vec::new(), false),
     };
     let timestamp = row.get::<_, Option<f64>>(2)?.unwrap_or(0.0);
-    Ok(Row { id: row.get(0)?, data, timestamp, text })
+    Ok(Row { id: row.get(0)?, data, timestamp, text, priority: None })
+}
+
+/// As [`read`], with all that it takes to put the row back.
+fn read_waiting(row: &rusqlite::Row<'_>, table: &Table) -> rusqlite::Result<Row> {
+    let mut read = read(row)?;
+    if table.kind == Kind::Priority {
+        read.priority = row.get(3)?;
+    }
+    Ok(read)
 }

@@ -1,4 +1,6 @@
-//! Looking at single rows that wait, without taking them.
+//! Looking at single rows that wait, without taking them, and giving them back.
+
+use std::sync::Arc;
 
 use super::get::read;
 use super::store::{Row, SqliteStore, Which, work};
@@ -32,6 +34,20 @@ impl SqliteStore {
                 Ok(None)
             })
         })
+    }
+
+    /// Puts a row back that a get took and nobody was given: in its old place, under its old number.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::peek`].
+    pub fn give_back<H: Host>(&self, host: &mut H, row: Row) -> Result<(), H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let attached = self.attached()?;
+        self.put_back(host, &attached, &Arc::new(row))?;
+        attached.shared.signals.items.notify_one();
+        Ok(())
     }
 
     /// Whether the row with this number waits, or could not be made into an item.

@@ -24,9 +24,9 @@ pub(super) struct Table {
     pub(super) forget_acked: String,
     /// A row with this data.
     pub(super) with_data: String,
-    /// Those that wait, in their order: number, data, time.
+    /// Those that wait, in their order: number, data, time, and priority where there is one.
     pub(super) waiting: String,
-    /// One row that waits: number, data, time.
+    /// As `waiting`, for one row.
     pub(super) waiting_one: String,
     pub(super) all: String,
     pub(super) delete: String,
@@ -72,6 +72,8 @@ impl Table {
             (_, true) => ("data, timestamp, status, due, expires", "?1, ?2, ?4, ?5, ?6"),
         };
         let number = "_id, data, timestamp";
+        // Whoever puts a row back needs to know where it stood.
+        let place = if kind == Kind::Priority { ", priority" } else { "" };
         let status = if acks { ", status" } else { "" };
         Self {
             insert: format!("INSERT {unique}INTO {table} ({columns}) VALUES ({values})"),
@@ -83,8 +85,8 @@ impl Table {
                 Status::Acked as i64
             ),
             with_data: format!("SELECT 1 FROM {table} WHERE data = ?1"),
-            waiting: format!("SELECT {number} FROM {table} WHERE {which} ORDER BY {order}"),
-            waiting_one: format!("SELECT {number} FROM {table} WHERE _id = ?1 AND {which}"),
+            waiting: format!("SELECT {number}{place} FROM {table} WHERE {which} ORDER BY {order}"),
+            waiting_one: format!("SELECT {number}{place} FROM {table} WHERE _id = ?1 AND {which}"),
             all: format!("SELECT {number}{status} FROM {table} ORDER BY _id"),
             delete: format!("DELETE FROM {table} WHERE _id = ?1"),
             delete_as_read: format!("DELETE FROM {table} WHERE _id = ?1 AND data IS ?2"),

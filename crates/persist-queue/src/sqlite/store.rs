@@ -48,6 +48,8 @@ pub struct Row {
     pub timestamp: f64,
     /// Whether the database holds it as text.
     pub text: bool,
+    /// Its place in a queue of [`Kind::Priority`](crate::sql::Kind::Priority), for who puts it back.
+    pub(super) priority: Option<i64>,
 }
 
 /// An item to put.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use persist_queue::sql::Kind;
-use persist_queue::sqlite::{Put, Row, SqliteStore, Undecoded, Which};
+use persist_queue::sqlite::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
 use persist_queue::wait::Thread;
 use persist_queue::{Error, SqliteOptions, Wait};
 
@@ -92,4 +92,24 @@ fn an_item_that_waits_in_another_spelling_is_not_put() {
     assert_eq!(put(&store, spelled.clone()), None);
     get(&store, Which::Next);
     assert!(put(&store, spelled).is_some());
+}
+
+#[test]
+fn a_row_that_is_given_back_stands_where_it_stood() {
+    for kind in [Kind::Fifo, Kind::Filo, Kind::Unique, Kind::Priority] {
+        let dir = tempfile::tempdir().unwrap();
+        let store = open(dir.path(), kind);
+        for (data, priority) in [(b"a", 5), (b"b", 5), (b"c", 1), (b"d", 9)] {
+            let options = PutOptions { priority, ..PutOptions::default() };
+            put(&store, Put { options, ..bytes(data) });
+        }
+        let row = get(&store, Which::Next).unwrap();
+        store.give_back(&mut Thread, row.clone()).unwrap();
+        assert_eq!(store.size(&mut Thread).unwrap(), 4);
+        let one = get(&store, Which::Next).unwrap();
+        assert_eq!(one, row);
+        let two = get(&store, Which::Next).unwrap();
+        store.give_back(&mut Thread, two.clone()).unwrap();
+        assert_eq!(get(&store, Which::Next).unwrap(), two, "{kind:?}");
+    }
 }
