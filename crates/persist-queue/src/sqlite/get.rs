@@ -34,6 +34,9 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
+        if self.batches() {
+            return self.get_batched(host, thread, wait, which, decode);
+        }
         let terms = self.terms();
         self.wait(
             host,

@@ -6,11 +6,14 @@
 
 mod ack;
 mod ack_queue;
+mod batch;
+mod batched;
 mod claims;
 mod commit;
 mod connection;
 mod counts;
 mod database;
+mod flush;
 mod get;
 mod hold;
 mod holder;
@@ -18,8 +21,10 @@ mod look;
 mod options;
 mod put;
 mod queue;
+mod scan;
 mod schema;
 mod schema_ack;
+mod schema_batch;
 mod session;
 mod store;
 

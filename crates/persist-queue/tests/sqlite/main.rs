@@ -2,4 +2,6 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod ack;
+mod batch;
+mod batch_model;
 mod plain;
