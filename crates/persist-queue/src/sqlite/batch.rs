@@ -94,14 +94,16 @@ impl Batch {
     pub(super) fn add(&self, items: &mut Vec<Put>) -> Option<Vec<Option<i64>>> {
         let mut state = self.state();
         let fits = !state.closed
-            && state.numbers.end - state.numbers.start >= items.len() as i64
+            && state.numbers_left() >= items.len() as u64
             && state.unwritten() + items.len() <= BOUND;
         if !fits {
             return None;
         }
         let puts = state.number(self.kind, items);
         let ids = puts.iter().map(|put| Some(put.row.id)).collect();
-        puts.into_iter().for_each(|put| state.wait(self.kind, put));
+        for put in puts {
+            state.wait(self.kind, put);
+        }
         Some(ids)
     }
 
@@ -255,6 +257,10 @@ impl State {
         self.waiting.keys().any(|rank| rank.id == id)
             || self.aside.contains_key(&id)
             || self.flight.get(&id).is_some_and(|flight| flight.unwritten.is_some())
+    }
+
+    pub(super) fn numbers_left(&self) -> u64 {
+        (self.numbers.end - self.numbers.start).unsigned_abs()
     }
 
     /// Makes rows of items, with numbers of which there must be enough.

@@ -56,16 +56,13 @@ impl SqliteStore {
             wait,
             |host, attached| {
                 let Some(batch) = &attached.batch else { return Ok(Attempt::NotYet) };
-                let quickly = if quick { batch.add(&mut of(&items)) } else { None };
-                let put = match quickly {
-                    Some(ids) => Some(ids),
-                    None => {
-                        let items = Arc::clone(&items);
-                        work(host, attached, move |attached| {
-                            attached.put_in_turn(terms, maxsize, &mut of(&items))
-                        })?
-                    }
-                };
+                let mut put = if quick { batch.add(&mut of(&items)) } else { None };
+                if put.is_none() {
+                    let items = Arc::clone(&items);
+                    put = work(host, attached, move |attached| {
+                        attached.put_in_turn(terms, maxsize, &mut of(&items))
+                    })?;
+                }
                 let Some(ids) = put else { return Ok(Attempt::NotYet) };
                 // Others who wait for this table's items may not see these yet.
                 attached.shared.signals.items.notify_all();
@@ -224,8 +221,8 @@ impl Attachment {
             let plan = {
                 let mut state = batch.state();
                 state.fail_if_closed(self)?;
-                let numbers = state.numbers.end - state.numbers.start;
-                if numbers >= items.len() as i64 && state.unwritten() + items.len() > BOUND {
+                let enough = state.numbers_left() >= items.len() as u64;
+                if enough && state.unwritten() + items.len() > BOUND {
                     let more = state.number(self.shared.table.kind, items);
                     let ids = more.iter().map(|put| Some(put.row.id)).collect();
                     Some((Plan::new(&state, Vec::new(), more), ids))
@@ -239,7 +236,7 @@ impl Attachment {
             }
             let numbers = self.reserve_numbers(terms, items.len().max(BOUND))?;
             let mut state = batch.state();
-            if (state.numbers.end - state.numbers.start) < items.len() as i64 {
+            if state.numbers_left() < items.len() as u64 {
                 state.numbers = numbers;
             }
         }

@@ -118,7 +118,9 @@ impl Attachment {
             });
             doubled = written.inspect_err(|_| {
                 let mut claims = self.shared.claims();
-                puts.iter().for_each(|put| claims.release(put.rank.id));
+                for put in &puts {
+                    claims.release(put.rank.id);
+                }
             })?;
         }
         let mut scan = batch.scan();
@@ -131,7 +133,9 @@ impl Attachment {
             state: &mut state,
             claims: &mut claims,
         };
-        finished.iter().for_each(|id| written.finish(*id));
+        for id in &finished {
+            written.finish(*id);
+        }
         let mut doubled = doubled.into_iter().peekable();
         for put in &puts {
             match doubled.next_if(|(id, _)| *id == put.rank.id) {
@@ -170,7 +174,7 @@ impl Attachment {
             let last: i64 = connection
                 .prepare_cached(&statements.last_number)?
                 .query_row([name], |row| row.get(0))?;
-            let end = last.checked_add(count as i64 + 1).ok_or_else(out_of_numbers)?;
+            let end = last.checked_add_unsigned(count as u64 + 1).ok_or_else(out_of_numbers)?;
             let noted = params![name, end - 1];
             if connection.prepare_cached(statements.set_number)?.execute(noted)? == 0 {
                 connection.prepare_cached(statements.add_number)?.execute(noted)?;
@@ -219,7 +223,9 @@ fn insert_all(
     let table = &shared.table;
     {
         let mut claims = shared.claims();
-        puts.iter().for_each(|put| claims.claim(put.rank.id, owner));
+        for put in puts {
+            claims.claim(put.rank.id, owner);
+        }
     }
     let mut doubled = Vec::new();
     {

@@ -14,7 +14,7 @@ use super::store::Row;
 use crate::sql::Kind;
 
 /// How many new rows are looked at one by one; where there are more, the scan starts anew.
-const NEW_ROWS: usize = 1000;
+const NEW_ROWS: u32 = 1000;
 
 /// Where a row stands in the order of its kind: the lowest comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,7 +175,7 @@ impl Scan {
             return Ok(());
         }
         let mut statement = connection.prepare_cached(&table.batch.newer)?;
-        let mut rows = statement.query(params![self.newest, NEW_ROWS as i64])?;
+        let mut rows = statement.query(params![self.newest, NEW_ROWS])?;
         let mut count = 0;
         while let Some(row) = rows.next()? {
             let rank = Rank::of(table.kind, row, 1)?;

@@ -257,7 +257,7 @@ fn others_who_put_meanwhile_get_other_numbers() {
     numbers.sort_unstable();
     numbers.dedup();
     assert_eq!(numbers.len(), put);
-    assert_eq!(stored(dir.path(), Kind::Fifo), put as i64);
+    assert_eq!(usize::try_from(stored(dir.path(), Kind::Fifo)).unwrap(), put);
 }
 
 #[test]
