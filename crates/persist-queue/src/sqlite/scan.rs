@@ -13,8 +13,9 @@ use super::schema::Table;
 use super::store::Row;
 use crate::sql::Kind;
 
-/// How many new rows are looked at one by one; where there are more, the scan starts anew.
-const NEW_ROWS: u32 = 1000;
+/// How many new rows are looked at one by one, some batches of another object; where there are more,
+/// the scan starts anew.
+const NEW_ROWS: u32 = 10_000;
 
 /// Where a row stands in the order of its kind: the lowest comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
