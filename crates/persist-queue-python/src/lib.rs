@@ -21,6 +21,7 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::ackqueue::SqliteAckQueue;
+    #[pymodule_export]
     use super::dict::SqliteDict;
     #[pymodule_export]
     use super::queue::FileQueue;

@@ -42,6 +42,16 @@ pub(crate) fn generation() -> u64 {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// Has forks noticed from now on.
+pub(crate) fn watch() {
+    REGISTERED.call_once(|| {
+        // SAFETY: these are plain functions without arguments that live as long as the program.
+        // `in_child` does only what is allowed in the child of a process with threads: atomic
+        // accesses and close(2).
+        unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+    });
+}
+
 /// A file whose descriptor a forked child closes before it does anything else.
 #[derive(Debug)]
 pub(crate) struct NotInherited {
@@ -51,12 +61,7 @@ pub(crate) struct NotInherited {
 
 impl NotInherited {
     pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<Self> {
-        REGISTERED.call_once(|| {
-            // SAFETY: these are plain functions without arguments that live as long as the program.
-            // `in_child` does only what is allowed in the child of a process with threads: atomic
-            // accesses and close(2).
-            unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
-        });
+        watch();
         let gate = Gate::pass();
         let file = options.open(path)?;
         let slot = occupy(&FIRST, file.as_raw_fd());

@@ -21,6 +21,7 @@ struct Made<T> {
 
 impl<T> PerProcess<T> {
     pub(crate) fn new(value: Arc<T>) -> Self {
+        fork::watch();
         Self { current: ArcSwap::from_pointee(Made { generation: fork::generation(), value }) }
     }
 

@@ -17,6 +17,7 @@ pub(super) struct Claims {
     held: HashMap<Owner, BTreeSet<i64>>,
     /// Rows that could not be deserialized; nobody here tries again before the queue is opened anew.
     aside: HashMap<i64, u64>,
+    returns: u64,
 }
 
 impl Claims {
@@ -36,6 +37,25 @@ impl Claims {
 
     pub(super) fn len(&self) -> u64 {
         self.owners.len() as u64
+    }
+
+    pub(super) fn is_claimed(&self, row: i64) -> bool {
+        self.owners.contains_key(&row)
+    }
+
+    /// How many rows nobody here looks for.
+    pub(super) fn known(&self) -> u64 {
+        (self.owners.len() + self.aside.len()) as u64
+    }
+
+    /// Another number whenever rows came or came back where somebody may have looked already.
+    pub(super) fn returns(&self) -> u64 {
+        self.returns
+    }
+
+    pub(super) fn note_returns(&mut self) -> u64 {
+        self.returns += 1;
+        self.returns
     }
 
     pub(super) fn claim(&mut self, row: i64, owner: Owner) {
@@ -62,6 +82,7 @@ impl Claims {
 
     /// Frees all that an object has.
     pub(super) fn leave(&mut self, handle: u64) {
+        self.returns += 1;
         self.owners.retain(|_, owner| owner.handle != handle);
         self.held.retain(|owner, _| owner.handle != handle);
         self.aside.retain(|_, by| *by != handle);

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -34,6 +35,19 @@ pub(super) struct Database {
     committer: Committer,
     queues: Mutex<HashMap<String, Arc<Shared>>>,
     keeper: OnceLock<Arc<Keeper>>,
+    looks: Looks,
+}
+
+/// How the helper thread looks for changes of others. The log is written before the disk has it, and
+/// only then can it be read: so it looks again and again, at longer and longer intervals.
+#[derive(Debug, Default)]
+struct Looks {
+    /// Somebody began to wait.
+    fresh: AtomicBool,
+    /// How many looks lie behind the last write, or behind the last one who began to wait.
+    count: AtomicU32,
+    /// What `PRAGMA data_version` said at the last look.
+    version: AtomicI64,
 }
 
 /// What the objects of a process share that use one table.
@@ -73,9 +87,10 @@ impl Signals {
     }
 }
 
-/// The longest time that somebody waits without a look of his own: a wake-up can be missed where
-/// inotify runs over.
+/// The longest time between two looks: a wake-up can be missed where inotify runs over.
 const UNTIL_POKED: Duration = Duration::from_millis(500);
+/// The shortest one; each is half as long again as the one before.
+const SOON: Duration = Duration::from_micros(500);
 
 type Registry = Mutex<HashMap<PathBuf, Weak<Database>>>;
 
@@ -122,6 +137,7 @@ impl Database {
             committer: Committer::default(),
             queues: Mutex::default(),
             keeper: OnceLock::new(),
+            looks: Looks::default(),
         }))
     }
 
@@ -143,6 +159,7 @@ impl Database {
 
     /// To be called by whoever is about to wait for a change; gives how long at most without a look.
     pub(super) fn expect_changes(&self) -> Duration {
+        self.looks.fresh.store(true, Ordering::Relaxed);
         if let Some(keeper) = self.keeper.get() {
             keeper.ring();
         }
@@ -215,10 +232,26 @@ impl Kept for Database {
         let queues: Vec<_> = lock(&self.queues).values().cloned().collect();
         let mut awaited = queues.iter().filter(|shared| shared.signals.are_awaited()).peekable();
         awaited.peek()?;
-        if poked {
+        if self.looks.fresh.swap(false, Ordering::Relaxed) || poked {
+            self.looks.count.store(0, Ordering::Relaxed);
+        }
+        if self.is_changed() {
             awaited.for_each(|shared| shared.signals.notify_all());
         }
-        Some(UNTIL_POKED)
+        let count = self.looks.count.fetch_add(1, Ordering::Relaxed).min(40);
+        Some(SOON.mul_f64(1.5_f64.powi(count.cast_signed())).min(UNTIL_POKED))
+    }
+}
+
+impl Database {
+    /// Whether somebody wrote since the last time that this was asked.
+    fn is_changed(&self) -> bool {
+        // A reader that is in use looks himself, but perhaps not for those who wait.
+        let Some(Ok(reader)) = self.reader.as_ref().map(Mutex::try_lock) else { return true };
+        let asked = reader.prepare_cached("PRAGMA data_version");
+        let version = asked.and_then(|mut asked| asked.query_row([], |row| row.get::<_, i64>(0)));
+        version
+            .map_or(true, |version| self.looks.version.swap(version, Ordering::Relaxed) != version)
     }
 }
 

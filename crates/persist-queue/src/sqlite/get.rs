@@ -35,6 +35,9 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
+        if self.batches() {
+            return self.get_batched(host, thread, wait, which, decode);
+        }
         let terms = self.terms();
         self.wait(
             host,
@@ -210,11 +213,7 @@ fn take_blindly(session: &mut Session, shared: &Shared) -> rusqlite::Result<Opti
 /// Deletes a row as it was read. Says whether it was still there.
 fn delete(session: &mut Session, shared: &Shared, row: &Row) -> rusqlite::Result<bool> {
     let mut statement = session.connection.prepare_cached(&shared.table.delete_as_read)?;
-    let deleted = if row.text {
-        statement.execute(params![row.id, String::from_utf8_lossy(&row.data)])?
-    } else {
-        statement.execute(params![row.id, row.data])?
-    };
+    let deleted = statement.execute(params![row.id, row.value()])?;
     drop(statement);
     session.remove(&shared.table, Status::New, deleted);
     Ok(deleted > 0)

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::counts::Counts;
+use super::database::Shared;
 use super::get::read;
+use super::session::Session;
 use super::store::{Put, Row, SqliteStore, work};
 use crate::sql::Status;
 use crate::wait::{Host, Wait};
@@ -31,6 +34,9 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
+        if self.batches() {
+            return self.size_batched(host);
+        }
         let waiting = self.counts(host)?.waiting();
         if self.acks {
             return Ok(waiting);
@@ -40,7 +46,8 @@ impl SqliteStore {
         Ok(waiting.saturating_sub(claimed))
     }
 
-    /// All rows, in the order of their numbers, with their status.
+    /// All rows, in the order of their numbers, with their status; without those that this object
+    /// has in flight.
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
@@ -50,14 +57,20 @@ impl SqliteStore {
     {
         let (attached, patience, acks) = (self.attached()?, self.options.timeout, self.acks);
         work(host, &attached, move |attached| {
-            attached.database.read(patience, |connection| {
+            let turn = attached.batch.as_ref().map(Batch::turn);
+            let mut rows = attached.database.read(patience, |connection| {
                 let mut statement = connection.prepare_cached(&attached.shared.table.all)?;
                 let rows = statement.query_map([], |row| {
                     let status = if acks { row.get::<_, Option<i64>>(3)?.unwrap_or(0) } else { 0 };
                     Ok((read(row)?, status))
                 })?;
-                rows.collect()
-            })
+                rows.collect::<Result<_, _>>()
+            })?;
+            if let Some(batch) = &attached.batch {
+                batch.add_rows(&mut rows);
+            }
+            drop(turn);
+            Ok(rows)
         })
     }
 
@@ -71,6 +84,9 @@ impl SqliteStore {
     {
         let (attached, terms) = (self.attached()?, self.terms());
         let updated = work(host, &attached, move |attached| {
+            if attached.batch.as_ref().is_some_and(|batch| batch.state().has_unwritten(id)) {
+                attached.flush(terms)?;
+            }
             let shared = Arc::clone(&attached.shared);
             attached.database.write(terms, move |session| {
                 let mut statement = session.connection.prepare_cached(&shared.table.update)?;
@@ -94,18 +110,22 @@ impl SqliteStore {
     {
         let (attached, terms) = (self.attached()?, self.terms());
         let purged = work(host, &attached, move |attached| {
+            let turn = attached.batch.as_ref().map(Batch::turn);
             let shared = Arc::clone(&attached.shared);
-            attached.database.write(terms, move |session| {
-                let purged = session.connection.prepare_cached(&shared.table.purge)?.execute([])?;
+            let purged = attached.database.write(terms, move |session| {
+                let purged = purge_free(session, &shared)?;
                 session.forget();
                 Ok(purged as u64)
-            })
+            })?;
+            let unwritten = attached.batch.as_ref().map_or(0, Batch::drop_waiting);
+            drop(turn);
+            Ok(purged + unwritten)
         })?;
         attached.shared.signals.notify_all();
         Ok(purged)
     }
 
-    /// Waits until no item waits. Says whether that came in time.
+    /// Waits until no item waits, and none is taken and not done. Says whether that came in time.
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
@@ -118,7 +138,11 @@ impl SqliteStore {
             host,
             |shared| &shared.signals.done,
             wait,
-            |host, _| {
+            |host, attached| {
+                // In this order: what is batched goes to the database, and never comes back.
+                if attached.batch.as_ref().is_some_and(|batch| !batch.state().is_empty()) {
+                    return Ok(Attempt::NotYet);
+                }
                 let counts = self.counts(host)?;
                 Ok(if counts.stored() == 0 { Attempt::Done(()) } else { Attempt::NotYet })
             },
@@ -152,4 +176,22 @@ impl SqliteStore {
     {
         Ok(self.counts(host)?.of(status))
     }
+}
+
+/// Deletes all rows that nobody in this process has.
+fn purge_free(session: &Session, shared: &Shared) -> rusqlite::Result<usize> {
+    let table = &shared.table;
+    if shared.claims().len() == 0 {
+        return session.connection.prepare_cached(&table.purge)?.execute([]);
+    }
+    let mut all = session.connection.prepare_cached(&table.all)?;
+    let ids = all.query_map([], |row| row.get(0))?.collect::<Result<Vec<i64>, _>>()?;
+    let mut delete = session.connection.prepare_cached(&table.delete)?;
+    let mut purged = 0;
+    for id in ids {
+        if !shared.claims().is_claimed(id) {
+            purged += delete.execute([id])?;
+        }
+    }
+    Ok(purged)
 }

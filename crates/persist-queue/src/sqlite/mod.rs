@@ -6,12 +6,15 @@
 
 mod ack;
 mod ack_queue;
+mod batch;
+mod batched;
 mod claims;
 mod commit;
 mod connection;
 mod counts;
 mod database;
 mod dict;
+mod flush;
 mod get;
 mod hold;
 mod holder;
@@ -21,8 +24,10 @@ mod peek;
 mod put;
 mod queue;
 mod room;
+mod scan;
 mod schema;
 mod schema_ack;
+mod schema_batch;
 mod session;
 mod store;
 mod system_calls;

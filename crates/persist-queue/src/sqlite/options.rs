@@ -74,8 +74,15 @@ impl SqliteOptions {
         self
     }
 
-    /// Whether each call is a transaction; it is by default. Otherwise puts and takes are kept in
-    /// memory until `task_done`, `close`, or the batch has grown to 1,000 items.
+    /// Whether each call is a transaction; it is by default. Otherwise puts and takes of a queue
+    /// without acknowledgements are kept in memory, and become durable together: by
+    /// [`SqliteQueue::task_done`], by [`SqliteQueue::close`], or when the queue is dropped. At most
+    /// 1,000 items are kept that are put and not stored; the put that goes beyond stores them all.
+    /// What was taken and is not done comes back when the queue is opened again.
+    ///
+    /// Others see a put when it is stored, and are not kept from the database meanwhile. Other
+    /// objects of this process do not take what this one has taken; other processes may, until it is
+    /// done.
     #[must_use]
     pub fn auto_commit(mut self, auto_commit: bool) -> Self {
         self.auto_commit = auto_commit;

@@ -33,12 +33,16 @@ impl SqliteStore {
         for item in &mut items {
             item.options.ttl = item.options.ttl.or(self.options.ttl);
         }
-        let (items, maxsize) = (Arc::new(items), self.options.maxsize);
+        let maxsize = self.options.maxsize;
         let full = || Error::Full { path: self.path().to_owned(), limit: maxsize };
         if maxsize > 0 && items.len() as u64 > maxsize {
             return Err(full().into());
         }
+        if self.batches() {
+            return self.put_batched(host, items, wait)?.ok_or_else(|| full().into());
+        }
         let terms = Terms { grows: true, ..self.terms() };
+        let items = Arc::new(items);
         let put = self.wait(
             host,
             |shared| &shared.signals.space,

@@ -24,8 +24,9 @@ use crate::{Error, Result};
 /// # }
 /// ```
 ///
-/// A put that returned and a get that returned are final: each is a transaction. What a dead machine
-/// takes is the choice of [`Durability`](crate::Durability).
+/// A put that returned and a get that returned are final: each is a transaction, unless
+/// [`SqliteOptions::auto_commit`] says otherwise. What a dead machine takes is the choice of
+/// [`Durability`](crate::Durability).
 #[derive(Debug)]
 pub struct SqliteQueue<T, C = DefaultCodec> {
     store: SqliteStore,
@@ -106,6 +107,27 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
         })?)
     }
 
+    /// With [`SqliteOptions::auto_commit`] set to `false`, makes final what this thread has taken
+    /// so far, never what another one still works on, and stores all that was put through this
+    /// object. A thread that holds nothing finishes the oldest item that was taken. Otherwise each
+    /// get is final already, and nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`]. Nothing is done and
+    /// nothing lost then.
+    pub fn task_done(&self) -> Result<()> {
+        Ok(self.store.task_done(&mut Thread, this_thread())?)
+    }
+
+    /// Waits until no item waits, and none that was taken through this object is not done. Says
+    /// whether that came in time.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::len`].
+    pub fn join(&self, wait: Wait) -> Result<bool> {
+        Ok(self.store.join(&mut Thread, wait)?)
+    }
+
     /// How many items wait.
     ///
     /// # Errors
@@ -130,10 +152,11 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
         Ok(self.store.purge(&mut Thread)?)
     }
 
-    /// Wakes who waits through this object. Dropping does the same.
+    /// Stores what was put, gives back what was taken and is not done, and wakes who waits through
+    /// this object. Dropping does the same.
     ///
     /// # Errors
-    /// [`Error::Io`], [`Error::Database`].
+    /// [`Error::Locked`], [`Error::Io`], [`Error::Database`]. The queue is open then as before.
     pub fn close(&self) -> Result<()> {
         self.store.close()
     }

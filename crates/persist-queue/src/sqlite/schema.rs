@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::schema_ack::AckStatements;
+use super::schema_batch::BatchStatements;
 use crate::sql::{Kind, Status};
 
 /// A queue's table, and the statements on it.
@@ -38,6 +39,8 @@ pub(super) struct Table {
     pub(super) counts: String,
     /// For what is kept until it is acknowledged.
     pub(super) ack: AckStatements,
+    /// For what is kept in memory for a while.
+    pub(super) batch: BatchStatements,
 }
 
 /// Columns of the acknowledged queues that persist-queue 1.x does not have. Times are milliseconds since
@@ -98,6 +101,7 @@ impl Table {
                 format!("SELECT 0, COUNT(*) FROM {table}")
             },
             ack: AckStatements::new(kind, &name),
+            batch: BatchStatements::new(kind, &name),
             kind,
             acks,
             name,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::batch::Batch;
 use super::commit::Terms;
 use super::connection::Place;
 use super::database::{self, Database, Shared};
@@ -35,6 +36,8 @@ pub(super) struct Attachment {
     pub(super) handle: u64,
     /// For an acknowledged queue.
     pub(super) holder: Option<Holder>,
+    /// For a queue without acknowledgements that keeps its changes in memory for a while.
+    pub(super) batch: Option<Batch>,
 }
 
 /// A row of the queue.
@@ -187,16 +190,21 @@ impl SqliteStore {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Gives back what this object has in flight, and wakes who waits through it. Closing twice is
-    /// allowed.
+    /// Writes what was batched, gives back what this object has in flight, and wakes who waits
+    /// through it. Closing twice is allowed.
     ///
     /// # Errors
-    /// [`Error::Io`] and [`Error::Database`] where what was batched cannot be stored.
+    /// [`Error::Locked`], [`Error::Io`] and [`Error::Database`] where what was batched cannot be
+    /// stored. The queue is open then as before, and nothing is lost.
     pub fn close(&self) -> Result<()> {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
         let Some(attached) = self.attachment.existing() else { return Ok(()) };
+        if let Err(error) = attached.write_at_last(self.terms()) {
+            self.closed.store(false, Ordering::SeqCst);
+            return Err(error);
+        }
         attached.shared.claims().leave(attached.handle);
         if let Some(holder) = &attached.holder {
             holder.leave();
@@ -234,7 +242,8 @@ impl Attachment {
         let shared = database.queue(options.kind, acks, &options.name, options.timeout)?;
         let holder = acks.then(|| Holder::new(place)).transpose()?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
-        let attachment = Self { database, shared, handle, holder };
+        let batch = (!acks && !options.auto_commit).then(|| Batch::new(options.kind));
+        let attachment = Self { database, shared, handle, holder, batch };
         if acks && options.auto_resume {
             attachment.resume(options)?;
         }

@@ -3,19 +3,25 @@
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
-use super::store::Put;
+use super::store::{Put, Row};
+
+impl Row {
+    pub(super) fn value(&self) -> ToSqlOutput<'_> {
+        spelled(&self.data, self.text)
+    }
+}
 
 impl Put {
     pub(super) fn value(&self) -> ToSqlOutput<'_> {
-        self.spelled(&self.data)
+        spelled(&self.data, self.text)
     }
 
     /// The other spelling of the same item, where there is one.
     pub(super) fn other_value(&self) -> Option<ToSqlOutput<'_>> {
-        self.also.as_deref().map(|data| self.spelled(data))
+        self.also.as_deref().map(|data| spelled(data, self.text))
     }
+}
 
-    fn spelled<'a>(&self, data: &'a [u8]) -> ToSqlOutput<'a> {
-        ToSqlOutput::Borrowed(if self.text { ValueRef::Text(data) } else { ValueRef::Blob(data) })
-    }
+fn spelled(data: &[u8], text: bool) -> ToSqlOutput<'_> {
+    ToSqlOutput::Borrowed(if text { ValueRef::Text(data) } else { ValueRef::Blob(data) })
 }

@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod ack;
+mod batch;
+mod batch_model;
 mod dict;
 mod full_disk;
 mod plain;
