@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use persist_queue::Wait;
 use persist_queue::sql::Kind;
 use persist_queue::sqlite::{PutOptions, Row, SqliteOptions, SqliteStore, Undecoded, Which};
 use persist_queue::wait::Host;
-use persist_queue::{Error, Wait};
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -325,14 +325,11 @@ impl SqliteQueue {
         Ok(list)
     }
 
-    /// Nothing is left to do: a `get` that returned is final.
-    fn task_done(&self) -> PyResult<()> {
-        let open = self.open()?;
-        if open.store.is_closed() {
-            let path = open.store.path().to_owned();
-            return Err(Raised::from(Error::Closed { path }).into());
-        }
-        Ok(())
+    /// Makes final what the calling thread has taken, and all puts durable, with auto_commit=False.
+    fn task_done(&self, py: Python<'_>) -> PyResult<()> {
+        let thread = this_thread(py)?;
+        self.open()?.store.task_done(&mut self.caller(py), thread)?;
+        self.green.notify(py)
     }
 
     fn join(&self, py: Python<'_>) -> PyResult<()> {

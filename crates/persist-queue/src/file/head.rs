@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::control::Position;
-use super::record;
+use super::record::{self, Record};
 use super::segment::{self, Header, Segment};
 use crate::error::Context;
 use crate::storage::{Access, Storage};
@@ -56,11 +56,17 @@ impl Head {
         self.sealed || records >= limits.records || (records > 0 && self.at.offset >= limits.bytes)
     }
 
-    /// The bytes of a segment that are still in memory, and where they start in it.
+    /// The record at `at` where its bytes are still in memory. They never left this process: no
+    /// checksum needed.
     #[inline]
-    pub(super) fn recent(&self, segment: u64) -> (&[u8], u64) {
-        // What is shown may end in an older segment, while this one waits for a flush.
-        if segment == self.at.segment { (&self.recent, self.recent_start) } else { (&[], 0) }
+    pub(super) fn recent(&self, at: Position) -> Option<Record<'_>> {
+        if at.segment != self.at.segment {
+            return None;
+        }
+        let from = usize::try_from(at.offset.checked_sub(self.recent_start)?).ok()?;
+        let bytes = self.recent.get(from..).filter(|bytes| !bytes.is_empty())?;
+        let payload = record::trusted_payload(bytes);
+        Some(Record { sequence: at.sequence, payload, marked: false })
     }
 
     pub(super) fn forget_recent(&mut self) {

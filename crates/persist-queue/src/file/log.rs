@@ -15,6 +15,7 @@ use super::head::Head;
 use super::locks::Locks;
 use super::options::Options;
 use super::reader::{Found, LogView, Reader};
+use super::record::Record;
 use super::recovery;
 use super::segment::Header;
 use super::window::Window;
@@ -318,19 +319,16 @@ impl State {
     }
 
     /// What a reader may see.
-    pub(super) fn view<'a>(&'a self, log: &'a Log) -> LogView<'a> {
-        let head = self.visible_head();
+    pub(super) fn view<'a>(&self, log: &'a Log) -> LogView<'a> {
         LogView {
             storage: &*log.storage,
             dir: &log.dir,
             salt: self.control.salt,
-            head,
-            recent: self.head.recent(head.segment),
+            head: self.visible_head(),
         }
     }
 
     /// Finds what stands at `at`, through the reader for new records or the one for old ones.
-    #[inline]
     pub(super) fn read(
         &mut self,
         log: &Log,
@@ -338,17 +336,32 @@ impl State {
         at: &mut Position,
         into: &mut Vec<u8>,
     ) -> Slim<Found> {
-        // As `view`, but leaves the readers free to be changed.
-        let head = self.visible_head();
-        let view = LogView {
-            storage: &*log.storage,
-            dir: &log.dir,
-            salt: self.control.salt,
-            head,
-            recent: self.head.recent(head.segment),
-        };
+        if let Some(found) = self.recent(*at) {
+            into.extend_from_slice(found.payload);
+            return Ok(Found::Record { size: found.size(), marked: false });
+        }
+        let view = self.view(log);
         let reader = if again { &mut self.rereader } else { &mut self.reader };
         reader.next(at, &view, into)
+    }
+
+    /// The record at the cursor, where nothing needs to be read for it.
+    #[inline]
+    pub(super) fn at_hand(&self) -> Option<Record<'_>> {
+        match self.recent(self.cursor) {
+            Some(found) => Some(found),
+            None => self.reader.ahead(self.cursor, self.control.salt),
+        }
+    }
+
+    /// See [`Head::recent`]. What is withheld is not shown.
+    #[inline]
+    fn recent(&self, at: Position) -> Option<Record<'_>> {
+        let withheld = self.dirty.withheld.as_ref();
+        if withheld.is_some_and(|withheld| at.sequence >= withheld.at.sequence) {
+            return None;
+        }
+        self.head.recent(at)
     }
 
     /// Has those delivered again that could not be deserialized: who opens the queue anew may know

@@ -1,7 +1,9 @@
 //! The typed queue.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -79,7 +81,7 @@ pub struct Rejected<T> {
 
 thread_local! {
     /// Where payloads are built and read into; kept between calls so that it grows once.
-    static BUFFER: std::cell::RefCell<Vec<u8>> = const { std::cell::RefCell::new(Vec::new()) };
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// A buffer that is larger than this is not kept.
@@ -88,15 +90,13 @@ const KEPT_BUFFER: usize = 1 << 20;
 /// Lends the thread's buffer. A codec that uses a queue itself gets another one.
 #[inline]
 fn with_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    BUFFER.with(|buffer| {
-        let Ok(mut buffer) = buffer.try_borrow_mut() else { return work(&mut Vec::new()) };
-        buffer.clear();
-        let result = work(&mut buffer);
-        if buffer.capacity() > KEPT_BUFFER {
-            *buffer = Vec::new();
-        }
-        result
-    })
+    let mut buffer = BUFFER.take();
+    buffer.clear();
+    let result = work(&mut buffer);
+    if buffer.capacity() <= KEPT_BUFFER {
+        BUFFER.set(buffer);
+    }
+    result
 }
 
 impl<T, C: Codec<T>> FileQueue<T, C> {
@@ -219,7 +219,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
 
     #[inline]
     fn deliver(&self, sequence: u64, payload: &[u8]) -> Slim<T> {
-        let mut guard = Unsettled { store: &self.store, taken: Some(sequence) };
+        let guard = Unsettled { store: &self.store, taken: sequence };
         match self.codec.decode(payload) {
             Ok(item) => {
                 guard.settle(Fate::Delivered)?;
@@ -349,20 +349,24 @@ impl<'a, T, C: Codec<T>> IntoIterator for &'a FileQueue<T, C> {
 /// Sets a record aside whose codec panicked.
 struct Unsettled<'a> {
     store: &'a FileStore,
-    taken: Option<u64>,
+    taken: u64,
 }
 
 impl Unsettled<'_> {
     #[inline]
-    fn settle(&mut self, fate: Fate) -> Slim<()> {
-        let Some(taken) = self.taken.take() else { return Ok(()) };
-        self.store.settle(&mut Thread, this_thread(), &[taken], fate)
+    fn settle(self, fate: Fate) -> Slim<()> {
+        let guard = ManuallyDrop::new(self);
+        if guard.store.is_settled_by(fate) { Ok(()) } else { guard.settle_now(fate) }
+    }
+
+    #[inline(never)]
+    fn settle_now(&self, fate: Fate) -> Slim<()> {
+        self.store.settle(&mut Thread, this_thread(), &[self.taken], fate)
     }
 }
 
 impl Drop for Unsettled<'_> {
-    #[inline]
     fn drop(&mut self) {
-        let _ = self.settle(Fate::Undecodable);
+        let _ = self.settle_now(Fate::Undecodable);
     }
 }

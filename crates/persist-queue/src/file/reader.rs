@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::control::Position;
-use super::record::{self, Parsed};
+use super::record::{self, Parsed, Record};
 use super::segment::{self, Segment};
 use crate::error::{Context, Slim};
 use crate::storage::{Access, Storage};
@@ -19,8 +19,6 @@ pub(super) struct LogView<'a> {
     pub(super) salt: u32,
     /// Where reading ends.
     pub(super) head: Position,
-    /// The last bytes of the head's segment, as they were written, and where they start.
-    pub(super) recent: (&'a [u8], u64),
 }
 
 /// What comes next in the log. Small: one is made for each record.
@@ -57,6 +55,9 @@ struct Open {
     size: Option<u64>,
     buffer: Vec<u8>,
     start: u64,
+    /// All records of this segment before this sequence number may be shown. There may be more by
+    /// now.
+    shown_until: u64,
 }
 
 impl Reader {
@@ -65,8 +66,20 @@ impl Reader {
         self.open = None;
     }
 
+    /// The record at `at` where it was read ahead, as almost all are; else [`Reader::next`] knows.
+    #[inline]
+    pub(super) fn ahead(&self, at: Position, salt: u32) -> Option<Record<'_>> {
+        let open = self.open.as_ref()?;
+        if open.segment.number != at.segment || at.sequence >= open.shown_until {
+            return None;
+        }
+        let found = record::whole(open.buffer.get(open.buffered(at.offset)?..)?, salt)?;
+        (found.sequence == at.sequence).then_some(found)
+    }
+
     /// Finds what stands at `at` or, where that is the end of a segment, behind it; `at` is moved
     /// there. Copies a record's payload to the end of `into`.
+    #[inline(never)]
     pub(super) fn next(
         &mut self,
         at: &mut Position,
@@ -78,15 +91,6 @@ impl Reader {
             if in_head && at.offset >= log.head.offset {
                 return Ok(at_head(at, log));
             }
-            if in_head && let Some(bytes) = recent(at, log) {
-                // These bytes never left this process: no checksum needed.
-                let payload = record::trusted_payload(bytes);
-                into.extend_from_slice(payload);
-                return Ok(Found::Record {
-                    size: record::frame_size(payload.len()),
-                    marked: false,
-                });
-            }
             let Some(open) = self.enter(at.segment, log)? else {
                 let (damage, resume) = missing_segment(*at, log)?;
                 if damage.records > 0 {
@@ -97,6 +101,7 @@ impl Reader {
             };
             let end = open.end(in_head, log)?;
             let until = open.until(in_head, log)?;
+            open.shown_until = until.unwrap_or(u64::MAX);
             if let Parsed::Record(found) = open.parse(at.offset, end, log.salt)?
                 && until.is_none_or(|until| found.sequence < until)
             {
@@ -172,7 +177,7 @@ enum Behind {
 impl Open {
     fn new(segment: Segment, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        Self { segment, next: None, size: None, buffer, start: 0 }
+        Self { segment, next: None, size: None, buffer, start: 0, shown_until: 0 }
     }
 
     /// The sequence number behind the last record of this segment, where it is known. Records from
@@ -292,12 +297,6 @@ impl Open {
 #[inline]
 pub(super) fn step(at: Position, size: u64) -> Position {
     Position { segment: at.segment, offset: at.offset + size, sequence: at.sequence + 1 }
-}
-
-fn recent<'a>(at: &Position, log: &LogView<'a>) -> Option<&'a [u8]> {
-    let (bytes, start) = log.recent;
-    let from = usize::try_from(at.offset.checked_sub(start)?).ok()?;
-    bytes.get(from..).filter(|bytes| !bytes.is_empty())
 }
 
 fn at_head(at: &Position, log: &LogView<'_>) -> Found {

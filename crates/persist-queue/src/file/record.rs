@@ -92,8 +92,10 @@ pub(super) fn trusted_payload(bytes: &[u8]) -> &[u8] {
 }
 
 /// Reads the frame at the start of `bytes`, as far as it is there.
-#[inline]
 pub(super) fn parse(bytes: &[u8], salt: u32) -> Parsed<'_> {
+    if let Some(record) = whole(bytes, salt) {
+        return Parsed::Record(record);
+    }
     let Some(header) = bytes.first_chunk::<HEADER>() else {
         return if bytes.iter().all(|byte| *byte == 0) {
             Parsed::End
@@ -101,27 +103,30 @@ pub(super) fn parse(bytes: &[u8], salt: u32) -> Parsed<'_> {
             Parsed::Short(HEADER)
         };
     };
+    match number32(header, 0) as usize {
+        0 => Parsed::End,
+        length if length > bytes.len() => Parsed::Short(length),
+        _ => Parsed::Bad,
+    }
+}
+
+/// The record at the start of `bytes`, where all of it is there and right.
+#[inline]
+pub(super) fn whole(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
+    let header = bytes.first_chunk::<HEADER>()?;
     let length = number32(header, 0);
-    if length == 0 {
-        return Parsed::End;
-    }
-    if (length as usize) < HEADER {
-        return Parsed::Bad;
-    }
-    let Some(frame) = bytes.get(..length as usize) else {
-        return Parsed::Short(length as usize);
-    };
+    let payload = bytes.get(HEADER..length as usize)?;
     let kind = number32(header, 12);
-    let whole = number32(header, 4) == checksum(salt, length, kind, &frame[COVERED..]);
-    if !whole || kind != ITEM {
-        return Parsed::Bad;
+    let checksum = checksum(salt, length, kind, &bytes[COVERED..length as usize]);
+    if number32(header, 4) != checksum || kind != ITEM {
+        return None;
     }
     let (sequence, marked) = (number64(header, 16), number32(header, 8));
-    let marked = marked != 0 && marked == mark(salt, sequence);
-    Parsed::Record(Record { sequence, payload: &frame[HEADER..], marked })
+    Some(Record { sequence, payload, marked: marked != 0 && marked == mark(salt, sequence) })
 }
 
 /// The completion mark of a record.
+#[cold]
 pub(super) fn mark(salt: u32, sequence: u64) -> u32 {
     let seed = crc32c::crc32c(&salt.to_le_bytes());
     let mark = crc32c::crc32c_append(crc32c::crc32c_append(seed, &sequence.to_le_bytes()), b"done");

@@ -2,7 +2,6 @@
 //!
 //! The `try_` calls never wait for an item. The others wait, in the manner of the given host.
 
-use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,30 +68,40 @@ impl FileStore {
     }
 
     #[inline]
-    fn attached(&self) -> Result<Attached<'_>> {
-        if self.closed.load(Ordering::Relaxed) {
-            return Err(Error::Closed { path: self.dir.clone() });
-        }
-        if self.first.log.generation == fork::generation() {
-            return Ok(Attached::First(&self.first));
-        }
-        self.attached_in_child()
+    fn check_open(&self) -> Slim<()> {
+        if self.closed.load(Ordering::Relaxed) { self.refuse() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn refuse(&self) -> Slim<()> {
+        Err(Error::Closed { path: self.dir.clone() }.into())
+    }
+
+    fn attached(&self) -> Slim<Arc<Attachment>> {
+        self.check_open()?;
+        if self.is_first() { Ok(Arc::clone(&self.first)) } else { self.attached_in_child() }
+    }
+
+    /// Whether this is still the process that opened the queue.
+    #[inline]
+    fn is_first(&self) -> bool {
+        self.first.log.generation == fork::generation()
     }
 
     /// In a forked child: opens the queue anew. What the parent had in flight stays with it, and
     /// its attachment is left alone: its locks may never be free here.
     #[cold]
-    fn attached_in_child(&self) -> Result<Attached<'_>> {
+    fn attached_in_child(&self) -> Slim<Arc<Attachment>> {
         let current = self.later.load_full();
         if let Some(current) = current.as_ref()
             && current.log.generation == fork::generation()
         {
-            return Ok(Attached::Later(Arc::clone(current)));
+            return Ok(Arc::clone(current));
         }
         let fresh = Arc::new(attach(&self.dir, &self.codec, &self.options, self.patience)?);
         std::mem::forget(self.later.swap(Some(Arc::clone(&fresh))));
         std::mem::forget(current);
-        Ok(Attached::Later(fresh))
+        Ok(fresh)
     }
 
     /// The attachment of this process, whatever was closed; nothing in a child that has none.
@@ -115,18 +124,32 @@ impl FileStore {
         host: &mut H,
         signal: fn(&Log) -> &Signal,
         wait: Wait,
-        attempt: impl Fn(&Log, &Handle) -> Slim<Attempt<T>>,
+        mut attempt: impl FnMut(&Log, &Handle) -> Slim<Attempt<T>>,
     ) -> Result<Option<T>, H::Error>
     where
         H::Error: From<Error>,
     {
-        let attached = self.attached()?;
-        let Attachment { log, handle } = &*attached;
+        self.check_open().map_err(|error| *error)?;
+        let later;
+        let Attachment { log, handle } = if self.is_first() {
+            &*self.first
+        } else {
+            later = self.attached_in_child().map_err(|error| *error)?;
+            &*later
+        };
+        // Not in `wait_for`: what is called from two places is not compiled into the caller, and
+        // almost every call is done with the first attempt.
+        let first = attempt(log, handle);
+        if let Ok(Attempt::Done(value)) = first {
+            return Ok(Some(value));
+        }
+        let mut first = Some(first);
         let outcome = wait_for(host, signal(log), wait, |_| {
-            if self.closed.load(Ordering::Relaxed) {
-                return Err(Error::Closed { path: self.dir.clone() }.into());
-            }
-            attempt(log, handle).map_err(|error| (*error).into())
+            let attempted = match first.take() {
+                Some(first) => first,
+                None => self.check_open().and_then(|()| attempt(log, handle)),
+            };
+            attempted.map_err(|error| (*error).into())
         });
         match outcome {
             Ok(Outcome::Done(value)) => return Ok(Some(value)),
@@ -206,15 +229,13 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        let buffer = std::cell::RefCell::new(into);
         self.wait(
             host,
             |log| &log.signals.items,
             wait,
             |log, handle| {
-                let mut into = buffer.borrow_mut();
                 into.clear();
-                log.take(handle, thread, &mut into)
+                log.take(handle, thread, into)
             },
         )
     }
@@ -235,10 +256,16 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        if taken.is_empty() || (fate == Fate::Delivered && !self.options.autosave) {
+        if taken.is_empty() || self.is_settled_by(fate) {
             return Ok(());
         }
         self.settle_taken(host, thread, taken, fate)
+    }
+
+    /// Whether `fate` is known already: without autosave a delivered record stays in flight.
+    #[inline]
+    pub(super) fn is_settled_by(&self, fate: Fate) -> bool {
+        fate == Fate::Delivered && !self.options.autosave
     }
 
     fn settle_taken<H: Host>(
@@ -280,15 +307,13 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        let buffer = std::cell::RefCell::new(into);
         self.wait(
             host,
             |log| &log.signals.items,
             Wait::No,
             |log, handle| {
-                let mut into = buffer.borrow_mut();
                 into.clear();
-                log.peek(handle, &mut into)
+                log.peek(handle, into)
             },
         )
     }
@@ -358,7 +383,7 @@ impl FileStore {
     /// # Errors
     /// [`Error::Closed`].
     pub fn unfinished(&self) -> Result<u64> {
-        let attachment = self.attached()?;
+        let attachment = self.attached().map_err(|error| *error)?;
         Ok(attachment.handle.unfinished(&attachment.log))
     }
 
@@ -370,7 +395,7 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        let attachment = self.attached()?.shared();
+        let attachment = self.attached().map_err(|error| *error)?;
         host.offload(move || attachment.log.flush_everything())?.map_err(Into::into)
     }
 
@@ -411,33 +436,6 @@ impl Drop for FileStore {
             && later.log.generation != fork::generation()
         {
             std::mem::forget(later);
-        }
-    }
-}
-
-/// What a call works with.
-enum Attached<'a> {
-    First(&'a Arc<Attachment>),
-    Later(Arc<Attachment>),
-}
-
-impl Attached<'_> {
-    fn shared(&self) -> Arc<Attachment> {
-        match self {
-            Self::First(attachment) => Arc::clone(attachment),
-            Self::Later(attachment) => Arc::clone(attachment),
-        }
-    }
-}
-
-impl Deref for Attached<'_> {
-    type Target = Attachment;
-
-    #[inline]
-    fn deref(&self) -> &Attachment {
-        match self {
-            Self::First(attachment) => attachment,
-            Self::Later(attachment) => attachment,
         }
     }
 }

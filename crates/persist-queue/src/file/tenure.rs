@@ -22,6 +22,7 @@ const UNTIL_POKED: Duration = Duration::MAX;
 
 impl Log {
     /// Gets the kernel's lock if it is free.
+    #[cold]
     pub(super) fn acquire(&self, state: &mut State) -> Result<bool> {
         if let Some(locks) = &self.locks {
             if !locks.try_enter(&mut state.turn_held)? {
@@ -46,6 +47,7 @@ impl Log {
     }
 
     /// Gives the lock up, unless something must be finished first.
+    #[cold]
     pub(super) fn release(&self, state: &mut State) -> bool {
         let Some(locks) = &self.locks else { return false };
         if !state.held {

@@ -58,7 +58,6 @@ impl FileView {
             dir: &self.dir,
             salt: self.control.salt,
             head: self.head,
-            recent: (&[], 0),
         }
     }
 

@@ -23,38 +23,35 @@ enum State {
     Finished,
 }
 
-/// A [`Position`] and a state in 24 bytes: as many of these are kept as items are in flight.
+/// Where a record is in its segment, and its state, in 8 bytes: as many of these are kept as items
+/// are in flight. A [`Run`] knows the rest.
 #[derive(Debug, Clone, Copy)]
-struct Entry {
-    sequence: u64,
-    offset: u64,
-    /// The segment's number, and the state in the lowest bits.
-    place: u64,
-}
+struct Entry(u64);
 
 impl Entry {
     const STATE_BITS: u32 = 2;
 
-    fn new(at: Position, state: State) -> Self {
-        let place = at.segment << Self::STATE_BITS | state as u64;
-        Self { sequence: at.sequence, offset: at.offset, place }
+    fn new(offset: u64, state: State) -> Self {
+        Self(offset << Self::STATE_BITS | state as u64)
     }
 
-    fn at(&self) -> Position {
-        let segment = self.place >> Self::STATE_BITS;
-        Position { segment, offset: self.offset, sequence: self.sequence }
+    fn offset(self) -> u64 {
+        self.0 >> Self::STATE_BITS
     }
 
-    fn is_finished(&self) -> bool {
-        self.place & 3 == State::Finished as u64
+    fn is(self, state: State) -> bool {
+        self.0 & 3 == state as u64
     }
+}
 
-    /// Says whether it was finished before.
-    fn set(&mut self, state: State) -> bool {
-        let was = self.is_finished();
-        self.place = self.place & !3 | state as u64;
-        was
-    }
+/// Records of one segment that follow each other without a gap, up to the next run.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    /// How many entries there ever were before it.
+    start: u64,
+    segment: u64,
+    /// The sequence number of its first record.
+    sequence: u64,
 }
 
 #[derive(Debug)]
@@ -73,6 +70,11 @@ pub(super) type Held = VecDeque<Range<u64>>;
 #[derive(Debug, Default)]
 pub(super) struct Window {
     entries: VecDeque<Entry>,
+    /// How many entries were dropped at the front.
+    dropped: u64,
+    runs: VecDeque<Run>,
+    /// The segment and the sequence number of a record that goes on with the last run.
+    next: Option<(u64, u64)>,
     waiting: BTreeSet<u64>,
     /// How many of the entries are finished.
     finished: u64,
@@ -111,33 +113,50 @@ impl Window {
         if self.waiting.first().is_some_and(|waiting| *waiting < oldest) {
             return None;
         }
-        self.index(oldest).map(|index| self.entries[index].at())
+        self.find(oldest)
+    }
+
+    fn push(&mut self, at: Position, state: State) {
+        if self.next != Some((at.segment, at.sequence)) {
+            self.begin_run(at);
+        }
+        self.next = Some((at.segment, at.sequence + 1));
+        self.entries.push_back(Entry::new(at.offset, state));
+    }
+
+    #[cold]
+    fn begin_run(&mut self, at: Position) {
+        if self.entries.is_empty() {
+            self.runs.clear();
+        }
+        let start = self.dropped + self.entries.len() as u64;
+        self.runs.push_back(Run { start, segment: at.segment, sequence: at.sequence });
     }
 
     /// Adds the record behind the last one, as taken.
+    #[inline]
     pub(super) fn push_taken(&mut self, at: Position, owner: Owner, autosave: bool) {
-        self.entries.push_back(Entry::new(at, State::InFlight));
+        self.push(at, State::InFlight);
         self.hold(at.sequence, owner, autosave);
     }
 
     /// Adds the record behind the last one, as one that this process cannot deserialize.
     pub(super) fn push_aside(&mut self, at: Position) {
-        self.entries.push_back(Entry::new(at, State::SetAside));
+        self.push(at, State::SetAside);
     }
 
     /// Adds the record behind the last one, as one that has its mark already. Nothing needs to be
     /// known of it where nothing older is unfinished.
     pub(super) fn push_finished(&mut self, at: Position) {
         if !self.is_empty() {
-            self.entries.push_back(Entry::new(at, State::Finished));
+            self.push(at, State::Finished);
             self.finished += 1;
         }
     }
 
     /// The oldest record that was given back.
     pub(super) fn first_waiting(&self) -> Option<Position> {
-        let sequence = self.waiting.first()?;
-        self.index(*sequence).map(|index| self.entries[index].at())
+        self.find(*self.waiting.first()?)
     }
 
     /// Takes a record that was given back.
@@ -151,18 +170,22 @@ impl Window {
     pub(super) fn lose_waiting(&mut self, sequence: u64) {
         self.waiting.remove(&sequence);
         if let Some(index) = self.index(sequence) {
-            self.entries.remove(index);
+            self.remove(index);
         }
     }
 
+    #[inline]
     fn hold(&mut self, sequence: u64, owner: Owner, autosave: bool) {
-        let same = |holding: &Holding| holding.owner == owner;
-        let index = self.holdings.iter().position(same).unwrap_or_else(|| {
-            self.holdings.retain(|holding| !holding.held.is_empty());
-            self.holdings.push(Holding { owner, autosave, held: Held::new() });
-            self.holdings.len() - 1
-        });
-        insert(&mut self.holdings[index].held, sequence);
+        match self.holdings.iter_mut().find(|holding| holding.owner == owner) {
+            Some(holding) => insert(&mut holding.held, sequence),
+            None => self.hold_first(sequence, owner, autosave),
+        }
+    }
+
+    #[cold]
+    fn hold_first(&mut self, sequence: u64, owner: Owner, autosave: bool) {
+        self.holdings.retain(|holding| !holding.held.is_empty());
+        self.holdings.push(Holding { owner, autosave, held: one(sequence) });
     }
 
     /// Takes from `owner` all that it holds; where it holds nothing, the oldest record in flight
@@ -209,7 +232,7 @@ impl Window {
     /// Has a record delivered again that was put aside.
     pub(super) fn retry_set_aside(&mut self, sequence: u64) {
         let entry = self.index(sequence).map(|index| self.entries[index]);
-        if entry.is_some_and(|entry| entry.place & 3 == State::SetAside as u64) {
+        if entry.is_some_and(|entry| entry.is(State::SetAside)) {
             self.set(sequence, State::Waiting);
             self.waiting.insert(sequence);
         }
@@ -247,10 +270,9 @@ impl Window {
         for sequence in ranges.iter().cloned().flatten() {
             self.set(sequence, State::Finished);
         }
-        let tail = self.entries.iter().find(|entry| !entry.is_finished());
-        let Some(tail) = tail.map(|entry| entry.sequence) else { return Vec::new() };
-        let behind = ranges.iter().cloned().flatten().filter(|sequence| *sequence > tail);
-        behind.filter_map(|sequence| Some(self.entries[self.index(sequence)?].at())).collect()
+        let Some(tail) = self.tail() else { return Vec::new() };
+        let behind = ranges.iter().cloned().flatten().filter(|sequence| *sequence > tail.sequence);
+        behind.filter_map(|sequence| self.find(sequence)).collect()
     }
 
     /// Takes [`Window::finish`] back: the records are with nobody, in flight.
@@ -262,14 +284,19 @@ impl Window {
 
     /// The first record that is not finished.
     pub(super) fn tail(&self) -> Option<Position> {
-        self.entries.iter().find(|entry| !entry.is_finished()).map(Entry::at)
+        let first = self.entries.iter().position(|entry| !entry.is(State::Finished))?;
+        Some(self.at(first))
     }
 
     /// Drops the finished records at the front.
     pub(super) fn trim(&mut self) {
-        while self.entries.front().is_some_and(Entry::is_finished) {
+        while self.entries.front().is_some_and(|entry| entry.is(State::Finished)) {
             self.entries.pop_front();
+            self.dropped += 1;
             self.finished -= 1;
+        }
+        while self.runs.get(1).is_some_and(|second| second.start <= self.dropped) {
+            self.runs.pop_front();
         }
     }
 
@@ -280,19 +307,41 @@ impl Window {
 
     fn set(&mut self, sequence: u64, state: State) {
         if let Some(index) = self.index(sequence) {
-            self.finished -= u64::from(self.entries[index].set(state));
+            let entry = &mut self.entries[index];
+            self.finished -= u64::from(entry.is(State::Finished));
             self.finished += u64::from(state == State::Finished);
+            *entry = Entry::new(entry.offset(), state);
         }
     }
 
-    /// Sequence numbers are without gaps but for damage, so the guess is almost always right.
+    fn find(&self, sequence: u64) -> Option<Position> {
+        self.index(sequence).map(|index| self.at(index))
+    }
+
+    fn at(&self, index: usize) -> Position {
+        let number = self.dropped + index as u64;
+        let run = self.runs[self.runs.partition_point(|run| run.start <= number) - 1];
+        let sequence = run.sequence + (number - run.start);
+        Position { segment: run.segment, offset: self.entries[index].offset(), sequence }
+    }
+
     fn index(&self, sequence: u64) -> Option<usize> {
-        let first = self.entries.front()?.sequence;
-        let guess = usize::try_from(sequence.checked_sub(first)?).ok()?;
-        if self.entries.get(guess).is_some_and(|entry| entry.sequence == sequence) {
-            return Some(guess);
-        }
-        self.entries.binary_search_by_key(&sequence, |entry| entry.sequence).ok()
+        let behind = self.runs.partition_point(|run| run.sequence <= sequence);
+        let run = self.runs.get(behind.checked_sub(1)?)?;
+        let number = run.start + (sequence - run.sequence);
+        let index = usize::try_from(number.checked_sub(self.dropped)?).ok()?;
+        let end = self.runs.get(behind).map(|next| next.start);
+        (index < self.entries.len() && end.is_none_or(|end| number < end)).then_some(index)
+    }
+
+    /// Takes an entry out, which parts its run in two.
+    fn remove(&mut self, index: usize) {
+        let Position { segment, sequence, .. } = self.at(index);
+        let number = self.dropped + index as u64;
+        self.entries.remove(index);
+        let behind = self.runs.partition_point(|run| run.start <= number);
+        self.runs.range_mut(behind..).for_each(|run| run.start -= 1);
+        self.runs.insert(behind, Run { start: number, segment, sequence: sequence + 1 });
     }
 }
 
@@ -304,9 +353,17 @@ fn one(number: u64) -> Held {
 }
 
 /// Adds one number to ordered ranges.
+#[inline]
 fn insert(ranges: &mut Held, number: u64) {
     match ranges.back_mut() {
         Some(last) if last.end == number => last.end += 1,
+        _ => insert_apart(ranges, number),
+    }
+}
+
+#[cold]
+fn insert_apart(ranges: &mut Held, number: u64) {
+    match ranges.back() {
         Some(last) if last.end > number => {
             let index = ranges.partition_point(|range| range.start < number);
             ranges.insert(index, number..number + 1);
@@ -370,6 +427,52 @@ mod tests {
             (0..3).map(|_| window.release_all(EVE).unwrap().1.front().unwrap().start).collect();
         assert_eq!(oldest, [0, 1, 2]);
         assert_eq!(window.release_all(EVE), None);
+    }
+
+    fn place(segment: u64, offset: u64, sequence: u64) -> Position {
+        Position { segment, offset, sequence }
+    }
+
+    #[test]
+    fn places_come_back_across_segments_and_gaps() {
+        let places = [
+            place(3, 128, 7),
+            place(3, 160, 8),
+            place(3, 224, 11),
+            place(3, 256, 12),
+            place(4, 128, 13),
+            place(6, 128, 14),
+        ];
+        let mut window = Window::default();
+        for at in places {
+            window.push_taken(at, ANN, false);
+        }
+        let found = |window: &Window| (0..20).filter_map(|at| window.find(at)).collect::<Vec<_>>();
+        for done in 0..places.len() {
+            assert_eq!(found(&window), places[done..]);
+            assert_eq!(window.tail(), Some(places[done]));
+            window.release_one(ANN, places[done].sequence);
+            window.finish(&one(places[done].sequence));
+            window.trim();
+        }
+        assert_eq!((window.tail(), window.is_empty()), (None, true));
+        window.push_taken(place(6, 160, 15), ANN, false);
+        assert_eq!(found(&window), [place(6, 160, 15)]);
+    }
+
+    #[test]
+    fn a_lost_record_leaves_the_others_in_their_places() {
+        for lost in 0..5 {
+            let mut window = window(&[ANN; 5]);
+            window.give_back(ANN, lost);
+            window.lose_waiting(lost);
+            window.trim();
+            window.push_taken(at(5), ANN, false);
+            let left = (0..6).filter(|sequence| *sequence != lost).map(at).collect::<Vec<_>>();
+            let found = (0..9).filter_map(|sequence| window.find(sequence)).collect::<Vec<_>>();
+            assert_eq!(found, left, "without {lost}");
+            assert_eq!(window.unfinished(), 5);
+        }
     }
 
     #[test]
