@@ -44,10 +44,10 @@ class SQLiteAckQueue(SQLiteBase, _native.SqliteAckQueue):
     Beside what all queues in databases take:
 
     - `auto_resume`: whether opening brings back what nobody alive holds.
-    - `lease`: for how many seconds a `get` holds an item; behind that it is delivered again, and the
-      late `ack` is refused. As long as its holder lives where it is None.
-    - `max_attempts`: how often an item is delivered; behind that it is a dead letter. No limit where
-      it is None.
+    - `lease`: for how many seconds a `get` holds an item; behind that it is delivered again, and
+      the late `ack` is refused. As long as its holder lives where it is None.
+    - `max_attempts`: how often an item is delivered; behind that it is a dead letter. No limit
+      where it is None.
     - `backoff`: for how many seconds an item rests behind its first `nack`; twice as long behind
       each further one, at most an hour.
     - `ttl`: for how many seconds an item may wait before it is a dead letter.
@@ -151,9 +151,7 @@ class SQLiteAckQueue(SQLiteBase, _native.SqliteAckQueue):
         """
         return self._told(self._nack(item, id, delay, to_back), "nack")
 
-    def ack_many(
-        self, items: Iterable[Any] = (), ids: Iterable[Any] = ()
-    ) -> list[int | None]:
+    def ack_many(self, items: Iterable[Any] = (), ids: Iterable[Any] = ()) -> list[int | None]:
         """As `ack` for each of them, in one transaction."""
         return [self._told(done, "ack") for done in self._ack_many(list(items), list(ids))]
 
@@ -233,7 +231,7 @@ class FILOSQLiteAckQueue(SQLiteAckQueue):
 
 
 class UniqueAckQ(SQLiteAckQueue):
-    """First in, first out; an item that is not acknowledged yet is not put again: `put` gives None."""
+    """First in, first out; an item that is not acknowledged is not put again: `put` gives None."""
 
     _KIND = "ack_unique_queue"
 

@@ -1,4 +1,4 @@
-"""Queues with acknowledgements, sentence by sentence as the contract has them, and cases 32 to 37."""
+"""Queues with acknowledgements, as the contract has them sentence by sentence; cases 32 to 37."""
 
 from __future__ import annotations
 

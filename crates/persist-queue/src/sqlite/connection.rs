@@ -77,7 +77,7 @@ fn open_raw(place: &Place) -> rusqlite::Result<Connection> {
     if matches!(place, Place::File(_)) {
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0))?;
         if mode != "wal" {
-            connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+            switch_to_log(&connection)?;
         }
     }
     Ok(connection)
@@ -97,6 +97,19 @@ pub(super) fn path_beside(database: &Path, suffix: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(suffix);
     PathBuf::from(path)
+}
+
+/// Many processes may do this on a fresh file at once, and SQLite does not wait for a lock then.
+fn switch_to_log(connection: &Connection) -> rusqlite::Result<()> {
+    for tries in 0.. {
+        match connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(())) {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy)
+                    && keep_waiting(tries) => {}
+            switched => return switched,
+        }
+    }
+    Ok(())
 }
 
 /// What an error of SQLite's means to the caller.

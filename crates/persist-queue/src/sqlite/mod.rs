@@ -21,6 +21,7 @@ mod holder;
 mod look;
 mod options;
 mod peek;
+mod posix_locks;
 mod put;
 mod queue;
 mod room;

@@ -1,79 +1,59 @@
-//! System calls of our copy of SQLite that are made in another way. With `process/fork.rs` the only
-//! file with `unsafe`.
+//! System calls of our copy of SQLite that are made in another way: those for locks, see
+//! [`super::posix_locks`], and the one that maps the log's index.
 //!
-//! **Locks.** A Python program may use its own copy of SQLite on the same file. Locks by `fcntl` belong
-//! to the process, and closing any descriptor of the file drops them all: two copies in one process
-//! take each other's locks away, and the database ends malformed. Locks of the open file description
-//! belong to the descriptor. SQLite takes a lock through one descriptor and may give it back through
-//! another one of the same file; what that leaves is a shared lock on the database file until its
-//! descriptor is closed. In WAL mode, the only one that we use, nobody needs that file alone but to
-//! remove the log when the last connection closes; then the log stays.
-//!
-//! **Mapping.** The log's index is a mapped file with holes where a block is smaller than a page.
-//! Writing into a hole on a full disk kills the process (SIGBUS), so its blocks are allocated
-//! before it is mapped.
+//! The index is a mapped file with holes where a block is smaller than a page. Writing into a hole on
+//! a full disk kills the process (SIGBUS), so its blocks are allocated before it is mapped.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_int, c_void};
+use std::mem::transmute;
 use std::sync::OnceLock;
 
 use libc::{off_t, size_t};
 use rusqlite::ffi;
 
-/// Sees to it, once a process; before the first connection is opened.
+use super::posix_locks;
+
+/// Sees to it, once a process. To be called before each opening of a database.
 pub(super) fn install() -> Result<(), &'static str> {
     static INSTALLED: OnceLock<Result<(), &'static str>> = OnceLock::new();
     *INSTALLED.get_or_init(|| {
-        // SAFETY: it is always allowed to initialize, and to ask for the default VFS, which lives as
-        // long as the program.
-        let vfs = unsafe {
-            if ffi::sqlite3_initialize() != ffi::SQLITE_OK {
-                return Err("SQLite cannot be initialized");
-            }
-            ffi::sqlite3_vfs_find(std::ptr::null())
-        };
-        // SAFETY: both are functions of the number and size of arguments that SQLite calls them with.
-        // `fcntl` is variadic there, with one more argument; on Linux that is passed as a plain one is.
-        let (locks, maps) = unsafe {
-            (
-                std::mem::transmute::<Fcntl, unsafe extern "C" fn()>(fcntl),
-                std::mem::transmute::<Mmap, unsafe extern "C" fn()>(mmap),
-            )
-        };
-        for (name, replacement) in [(c"fcntl", locks), (c"mmap", maps)] {
-            if !replace(vfs, name, replacement) {
-                return Err("SQLite does not let its system calls be replaced");
+        // SAFETY: initializes the library, which may be done at any time and more than once.
+        if unsafe { ffi::sqlite3_initialize() } != ffi::SQLITE_OK {
+            return Err("SQLite cannot be initialized");
+        }
+        // All VFS for Unix share one table of system calls.
+        // SAFETY: the name ends in a zero; the result is null or lives as long as the program.
+        let vfs = unsafe { ffi::sqlite3_vfs_find(c"unix".as_ptr()) };
+        replace(vfs, c"mmap", mmap as *const ())?;
+        // On 32 bits `struct flock` and `struct stat` depend on how SQLite was compiled.
+        if cfg!(target_pointer_width = "64") {
+            for (name, call) in posix_locks::calls()? {
+                replace(vfs, name, call)?;
             }
         }
         Ok(())
     })
 }
 
-fn replace(vfs: *mut ffi::sqlite3_vfs, name: &CStr, replacement: unsafe extern "C" fn()) -> bool {
-    // SAFETY: a VFS that SQLite gave is valid or null.
-    let Some(set) = (unsafe { vfs.as_ref() }).and_then(|vfs| vfs.xSetSystemCall) else {
-        return false;
+fn replace(vfs: *mut ffi::sqlite3_vfs, name: &CStr, call: *const ()) -> Result<(), &'static str> {
+    // SAFETY: `install` says what it is.
+    let methods =
+        unsafe { vfs.as_ref() }.and_then(|vfs| vfs.xSetSystemCall.zip(vfs.xGetSystemCall));
+    let Some((set, get)) = methods else {
+        return Err("this SQLite cannot replace system calls");
     };
-    // SAFETY: called with its own VFS, a string, and a function as `install` says.
-    unsafe { set(vfs, name.as_ptr(), Some(replacement)) == ffi::SQLITE_OK }
-}
-
-type Fcntl = extern "C" fn(c_int, c_int, *mut libc::flock) -> c_int;
-type Mmap = extern "C" fn(*mut c_void, size_t, c_int, c_int, c_int, off_t) -> *mut c_void;
-
-extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: *mut libc::flock) -> c_int {
-    let own = match command {
-        libc::F_SETLK => libc::F_OFD_SETLK,
-        libc::F_SETLKW => libc::F_OFD_SETLKW,
-        libc::F_GETLK => libc::F_OFD_GETLK,
-        // SAFETY: passed on as it came, whatever it is.
-        other => return unsafe { libc::fcntl(descriptor, other, argument) },
-    };
-    // SAFETY: with these commands SQLite passes a lock of its own.
-    unsafe {
-        // The kernel insists; SQLite leaves what was on the stack.
-        (*argument).l_pid = 0;
-        libc::fcntl(descriptor, own, argument)
+    // SAFETY: `call` is a function. SQLite casts it back to the type that the function of this name
+    // has, which is the type that ours has. `fcntl` is called as one with a variable number of
+    // arguments, which Linux's calling conventions for 64 bits pass like named ones.
+    let call = Some(unsafe { transmute::<*const (), unsafe extern "C" fn()>(call) });
+    // SAFETY: `vfs` is the one whose methods these are, and the name ends in a zero.
+    let (code, current) = unsafe { (set(vfs, name.as_ptr(), call), get(vfs, name.as_ptr())) };
+    let is_set = current.map(|current| current as usize) == call.map(|call| call as usize);
+    if code == ffi::SQLITE_OK && is_set {
+        Ok(())
+    } else {
+        Err("this SQLite does not let its system calls be replaced")
     }
 }
 
@@ -97,32 +77,4 @@ extern "C" fn mmap(
     }
     // SAFETY: passed on as it came.
     unsafe { libc::mmap(address, size, protection, flags, descriptor, offset) }
-}
-
-#[cfg(test)]
-mod tests {
-    use rusqlite::Connection;
-
-    /// The kinds of locks that this process has on the file, by `/proc/locks`.
-    fn kinds(inode: u64) -> Vec<String> {
-        let locks = std::fs::read_to_string("/proc/locks").unwrap();
-        let on = locks.lines().filter(|line| line.contains(&format!(":{inode} ")));
-        on.filter_map(|line| Some(line.split_whitespace().nth(1)?.to_owned())).collect()
-    }
-
-    #[test]
-    fn locks_belong_to_the_descriptor() {
-        use std::os::unix::fs::MetadataExt;
-        super::install().unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("data.db");
-        let connection = Connection::open(&path).unwrap();
-        connection.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (x)").unwrap();
-        connection.execute_batch("BEGIN IMMEDIATE").unwrap();
-        for file in ["data.db", "data.db-shm"] {
-            let inode = std::fs::metadata(dir.path().join(file)).unwrap().ino();
-            let kinds = kinds(inode);
-            assert!(!kinds.is_empty() && kinds.iter().all(|kind| kind == "OFDLCK"), "{kinds:?}");
-        }
-    }
 }
