@@ -159,6 +159,7 @@ class FileView:
         /,
     ) -> None: ...
 
+@disjoint_base
 class SqliteAckQueue(SqliteQueue):
     def __new__(cls, *args: Any, **kwargs: Any) -> Self: ...
     def _put_work(
@@ -169,7 +170,7 @@ class SqliteAckQueue(SqliteQueue):
         delay: float | None,
         ttl: float | None,
     ) -> list[int | None]: ...
-    def get(
+    def get(  # type: ignore[override]
         self,
         block: bool = True,
         timeout: float | None = None,

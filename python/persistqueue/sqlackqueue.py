@@ -77,6 +77,14 @@ class SQLiteAckQueue(SQLiteBase, _native.SqliteAckQueue):
     ) -> None:
         if not auto_commit:
             warnings.warn("a queue with acknowledgements always commits", stacklevel=2)
+        self._work = {
+            "auto_resume": auto_resume,
+            "lease": lease,
+            "max_attempts": max_attempts,
+            "backoff": backoff,
+            "ttl": ttl,
+            "keep_acked": keep_acked,
+        }
         super().__init__(
             path,
             name,
@@ -87,14 +95,6 @@ class SQLiteAckQueue(SQLiteBase, _native.SqliteAckQueue):
             db_file_name,
             durability=durability,
             maxsize=maxsize,
-            _work={
-                "auto_resume": auto_resume,
-                "lease": lease,
-                "max_attempts": max_attempts,
-                "backoff": backoff,
-                "ttl": ttl,
-                "keep_acked": keep_acked,
-            },
         )
 
     def put(

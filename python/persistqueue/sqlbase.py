@@ -38,6 +38,8 @@ class SQLiteBase(_native.SqliteQueue):
     """
 
     _KIND: ClassVar[str]
+    # What only queues with acknowledgements are opened with.
+    _work: dict[str, Any] | None = None
     # What it was opened with; None until it is open.
     _arguments: dict[str, Any] | None = None
 
@@ -53,7 +55,6 @@ class SQLiteBase(_native.SqliteQueue):
         *,
         durability: Durability = "disk",
         maxsize: int = 0,
-        _work: dict[str, Any] | None = None,
     ) -> None:
         self.path: Any = path
         self.name = name
@@ -73,7 +74,7 @@ class SQLiteBase(_native.SqliteQueue):
             self._speller(serializer),
             durability,
             maxsize,
-            _work,
+            self._work,
         )
         self._arguments = {
             "path": path if self.memory_sql else os.path.abspath(path),
@@ -85,7 +86,6 @@ class SQLiteBase(_native.SqliteQueue):
             "db_file_name": db_file_name,
             "durability": durability,
             "maxsize": maxsize,
-            "_work": _work,
         }
 
     def _speller(self, serializer: Any) -> Callable[[Any], tuple[Any, Any]] | None:
