@@ -130,6 +130,28 @@ assert finish(waiter) == "from outside"
 assert child.wait() == 0
 """
 
+INTERRUPTED = """
+import random
+Timeout = eventlet.Timeout if "eventlet" in sys.modules else gevent.Timeout
+queue = Queue(sys.argv[1], autosave=True, durability="disk")
+got = []
+
+def consume():
+    while len(got) < 200:
+        try:
+            with Timeout(random.random() * 0.004):
+                got.append(queue.get())
+        except Timeout:
+            pass
+
+waiter = spawn(consume)
+for number in range(200):
+    queue.put(number)
+finish(waiter)
+assert got == list(range(200))
+assert queue.qsize() == 0
+"""
+
 SCENES = {
     "get": GET,
     "put": PUT,
@@ -137,6 +159,7 @@ SCENES = {
     "timeout": TIMEOUT,
     "many": MANY,
     "other process": OTHER_PROCESS,
+    "interrupted": INTERRUPTED,
 }
 IMPORT = "from persistqueue import Empty, Full, Queue"
 

@@ -98,11 +98,15 @@ fn rows(
 fn one<'py>(
     item: Option<&Bound<'py, PyAny>>,
     id: Option<&Bound<'py, PyAny>>,
-) -> PyResult<(Vec<Bound<'py, PyAny>>, Vec<Bound<'py, PyAny>>)> {
+) -> PyResult<[Vec<Bound<'py, PyAny>>; 2]> {
     if item.is_some() == id.is_some() {
         return Err(PyValueError::new_err("name either the item or its id, and not both"));
     }
-    Ok((item.cloned().into_iter().collect(), id.cloned().into_iter().collect()))
+    Ok([item, id].map(|named| named.cloned().into_iter().collect()))
+}
+
+fn list<'py>(values: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    values.try_iter()?.collect()
 }
 
 /// Settles rows. Gives each one's number; nothing where it is not held here any more.
@@ -252,7 +256,7 @@ impl SqliteAckQueue {
         item: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<i64>> {
-        let (items, ids) = one(item, id)?;
+        let [items, ids] = one(item, id)?;
         let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)?;
         Ok(settled.into_iter().next().flatten())
     }
@@ -263,7 +267,7 @@ impl SqliteAckQueue {
         item: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<i64>> {
-        let (items, ids) = one(item, id)?;
+        let [items, ids] = one(item, id)?;
         let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Failed)?;
         Ok(settled.into_iter().next().flatten())
     }
@@ -276,7 +280,7 @@ impl SqliteAckQueue {
         delay: Option<f64>,
         to_back: bool,
     ) -> PyResult<Option<i64>> {
-        let (items, ids) = one(item, id)?;
+        let [items, ids] = one(item, id)?;
         let back = Settlement::Back { delay: delay.map(seconds).transpose()?, last: to_back };
         let settled = settle(slf, rows(slf, &items, &ids)?, back)?;
         Ok(settled.into_iter().next().flatten())
@@ -284,10 +288,10 @@ impl SqliteAckQueue {
 
     fn _ack_many(
         slf: &Bound<'_, Self>,
-        items: Vec<Bound<'_, PyAny>>,
-        ids: Vec<Bound<'_, PyAny>>,
+        items: &Bound<'_, PyAny>,
+        ids: &Bound<'_, PyAny>,
     ) -> PyResult<Vec<Option<i64>>> {
-        settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)
+        settle(slf, rows(slf, &list(items)?, &list(ids)?)?, Settlement::Acked)
     }
 
     #[pyo3(signature = (lease, item = None, id = None))]
@@ -297,7 +301,7 @@ impl SqliteAckQueue {
         item: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        let (items, ids) = one(item, id)?;
+        let [items, ids] = one(item, id)?;
         let Some(Some(id)) = rows(slf, &items, &ids)?.into_iter().next() else {
             return Ok(false);
         };
@@ -362,16 +366,16 @@ impl SqliteAckQueue {
         Ok(letters.iter().map(|row| row.id).collect())
     }
 
-    fn _requeue_dead(slf: &Bound<'_, Self>, ids: Vec<Bound<'_, PyAny>>) -> PyResult<u64> {
-        let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
+    fn _requeue_dead(slf: &Bound<'_, Self>, ids: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let ids = list(ids)?.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
         let base = slf.as_super().get();
         let requeued = base.open()?.store.requeue_dead(&mut base.caller(slf.py()), ids)?;
         base.notify(slf.py())?;
         Ok(requeued)
     }
 
-    fn _drop_dead(slf: &Bound<'_, Self>, ids: Vec<Bound<'_, PyAny>>) -> PyResult<u64> {
-        let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
+    fn _drop_dead(slf: &Bound<'_, Self>, ids: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let ids = list(ids)?.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
         let base = slf.as_super().get();
         Ok(base.open()?.store.drop_dead(&mut base.caller(slf.py()), ids)?)
     }

@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyBytesMethods, PyDict, PyTuple};
 
 use crate::errors::{Raised, empty};
 use crate::green::Green;
-use crate::host::{Caller, this_thread};
+use crate::host::{Caller, Patient, this_thread};
 use crate::legacy::ThroughSerializer;
 use crate::options::{level, wait};
 use crate::serializer::Serializer;
@@ -99,9 +99,12 @@ impl FileQueue {
             // Ctrl-C in the middle says nothing about the item.
             Err(_) => Fate::GivenBack,
         };
-        open.store.settle(&mut self.caller(py), thread, &[taken], fate)?;
+        let mut host = Patient::new(self.caller(py))?;
+        open.store.settle(&mut host, thread, &[taken], fate)?;
         self.green.notify(py)?;
-        item
+        // An item that is final must reach the caller, also a green thread that was interrupted
+        // meanwhile.
+        item.inspect(|_| drop(host.interrupted()))
     }
 }
 

@@ -325,7 +325,8 @@ impl SqliteQueue {
         Ok(list)
     }
 
-    /// Makes final what the calling thread has taken, and all puts durable, with auto_commit=False.
+    /// Makes final what the calling thread has taken, and all puts durable, where calls
+    /// are not committed each.
     fn task_done(&self, py: Python<'_>) -> PyResult<()> {
         let thread = this_thread(py)?;
         self.open()?.store.task_done(&mut self.caller(py), thread)?;
