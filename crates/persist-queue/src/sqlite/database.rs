@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use super::claims::Claims;
 use super::commit::{Committer, Terms};
 use super::connection::{self, Place, explain, path_beside, wait_for_lock};
+use super::flush_timer::FlushTimer;
 use super::room::Room;
 use super::schema::Table;
 use super::session::Session;
@@ -21,7 +22,7 @@ use crate::process::keeper::{self, Keeper, Kept};
 use crate::process::per_process::PerProcess;
 use crate::sql::Kind;
 use crate::wait::Signal;
-use crate::{Error, Result};
+use crate::{Durability, Error, Result};
 
 /// See the module.
 #[derive(Debug)]
@@ -36,6 +37,7 @@ pub(super) struct Database {
     queues: Mutex<HashMap<String, Arc<Shared>>>,
     keeper: OnceLock<Arc<Keeper>>,
     looks: Looks,
+    timer: Option<FlushTimer>,
 }
 
 /// How the helper thread looks for changes of others. The log is written before the disk has it, and
@@ -138,6 +140,10 @@ impl Database {
             queues: Mutex::default(),
             keeper: OnceLock::new(),
             looks: Looks::default(),
+            timer: match place {
+                Place::File(path) => Some(FlushTimer::new(path)),
+                Place::Memory => None,
+            },
         }))
     }
 
@@ -229,6 +235,32 @@ impl Database {
 
 impl Kept for Database {
     fn tend(&self, poked: bool) -> Option<Duration> {
+        let look = self.tend_waiters(poked);
+        // Last, since a disk may take its time.
+        let flush = self.timer.as_ref().and_then(|timer| timer.tend(poked));
+        [look, flush].into_iter().flatten().min()
+    }
+}
+
+impl Database {
+    /// Has what is written from now on flushed as `level` says, where no commit waits for that.
+    pub(super) fn promise(self: &Arc<Self>, level: Durability) {
+        if let (Some(timer), Durability::Interval(_)) = (&self.timer, level) {
+            timer.promise(level);
+            self.watch();
+        }
+    }
+
+    /// Flushes what was written so far, where no commit waited for that and `level` promises it.
+    pub(super) fn flush(&self, level: Durability) -> Result<()> {
+        match (&self.timer, level) {
+            (Some(timer), Durability::Interval(_)) => timer.flush(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Wakes those who wait where somebody wrote; gives the time until the next look.
+    fn tend_waiters(&self, poked: bool) -> Option<Duration> {
         let queues: Vec<_> = lock(&self.queues).values().cloned().collect();
         let mut awaited = queues.iter().filter(|shared| shared.signals.are_awaited()).peekable();
         awaited.peek()?;

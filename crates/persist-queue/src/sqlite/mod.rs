@@ -19,6 +19,7 @@ mod counts;
 mod database;
 mod dict;
 mod flush;
+mod flush_timer;
 mod get;
 mod hold;
 mod holder;

@@ -210,7 +210,7 @@ impl SqliteStore {
             holder.leave();
         }
         attached.shared.signals.notify_all();
-        Ok(())
+        attached.database.flush(self.options.durability)
     }
 }
 
@@ -240,6 +240,7 @@ impl Attachment {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let database = Database::open(place, options.timeout)?;
         let shared = database.queue(options.kind, acks, &options.name, options.timeout)?;
+        database.promise(options.durability);
         let holder = acks.then(|| Holder::new(place)).transpose()?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let batch = (!acks && !options.auto_commit).then(|| Batch::new(options.kind));

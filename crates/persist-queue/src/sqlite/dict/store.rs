@@ -230,7 +230,14 @@ impl DictStore {
 
     /// Refuses all calls from now on. Closing twice is allowed; dropping does the same.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        if let Some(attached) = self.attachment.existing()
+            && let Err(error) = attached.database.flush(self.options.durability)
+        {
+            tracing::error!(%error, "what was set may not survive a dead machine");
+        }
     }
 
     fn attached(&self) -> Result<Arc<Attachment>> {
@@ -281,6 +288,7 @@ impl DictStore {
 impl Attachment {
     fn new(place: &Place, options: &DictOptions) -> Result<Self> {
         let database = Database::open(place, options.timeout)?;
+        database.promise(options.durability);
         let table = DictTable::new(&options.name);
         database.with_session("prepare", options.timeout, |session| {
             table.create(&mut session.connection)
