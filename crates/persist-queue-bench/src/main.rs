@@ -61,6 +61,11 @@ fn round() -> [f64; 6] {
     // Made before, as the bytes of the plain write are.
     let mut items = vec![item.clone(); COUNT as usize];
     let put = time(COUNT, |_| queue.put(items.pop().unwrap_or_default()).unwrap());
+    queue.purge().unwrap();
+    drop(items);
+    // Another queue: the heap is littered with what was just put.
+    let queue = open(dir.path().join("filled"), Options::new());
+    fill(&queue, u64::from(COUNT));
     let get = time(COUNT, |_| drop(queue.get().unwrap()));
     queue.task_done().unwrap();
     let all = time(COUNT, |_| {
