@@ -312,10 +312,13 @@ queue.close()
     with original_at(kind, tmp_path) as original:
         workers = [start_python(code, kind.__name__, tmp_path) for _ in range(2)]
         with ending(*workers):
-            original.start(f"[{TAKE_AND_ACK} for _ in range(50) if q._count() > 100]")
+            # Its get() without the error where ours were faster.
+            take = "(g := q._pop(raw=True)) and (q.ack(id=g['pqid']), g['data'])[-1]"
+            original.start(f"[{take} for _ in range(50)]")
             ours = [item for w in workers for item in json.loads(w.communicate(timeout=60)[0])]
             theirs = original.answer()
     assert isinstance(theirs, list), theirs
+    theirs = [item for item in theirs if item is not None]
     taken = Counter(item for item, _ in ours)
     # The original may take back a row between our claim and our ack, and give it once more.
     assert [item for item, times in taken.items() if times > 1 and item not in theirs] == []
