@@ -174,13 +174,15 @@ class SqliteAckQueue(SqliteQueue):
         self,
         block: bool = True,
         timeout: float | None = None,
-        id: int | dict[str, Any] | None = None,
+        id: int | str | dict[str, Any] | None = None,
         next_in_order: bool | None = None,
         raw: bool = False,
         *,
         lease: float | None = None,
     ) -> Any: ...
-    def get_nowait(self, id: int | dict[str, Any] | None = None, raw: bool = False) -> Any: ...
+    def get_nowait(
+        self, id: int | str | dict[str, Any] | None = None, raw: bool = False
+    ) -> Any: ...
     def get_many(
         self, max: int, timeout: float | None = None, *, lease: float | None = None
     ) -> list[Any]: ...

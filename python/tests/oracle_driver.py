@@ -6,13 +6,16 @@ import json
 import sys
 import tempfile
 
-from random_play import Player
+import random_play
+import sqlite_play
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, line in enumerate(sys.stdin):
-            results = Player(f"{folder}/{number}", json.loads(line)).play()
+            game = json.loads(line)
+            play = sqlite_play if "kind" in game else random_play
+            results = play.Player(f"{folder}/{number}", game).play()
             print(json.dumps(results), flush=True)
 
 

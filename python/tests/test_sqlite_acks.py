@@ -71,6 +71,36 @@ def test_raw_and_id_name_an_item_always(tmp_path: Path) -> None:
     assert queue.nack(id={"pqid": 2}) == 2
 
 
+def test_what_is_in_a_raw_item_names_it_too(tmp_path: Path) -> None:
+    queue = SQLiteAckQueue(str(tmp_path))
+    queue.put_many([["a"], ["b"]])
+    queue.get(raw=True)
+    raw = queue.get(raw=True)
+    assert queue.ack(raw["data"]) == 2
+    assert queue.ack(["a"]) is None
+    assert queue.acked_count() == 1
+
+
+def test_an_id_may_be_written_in_digits(tmp_path: Path) -> None:
+    queue = SQLiteAckQueue(str(tmp_path))
+    queue.put_many("ab")
+    assert queue.get(id="2") == "b"
+    assert queue.ack(id="2") == 2
+    for wrong in ("", "-1", "1.0", "1 OR 1", "\N{SUPERSCRIPT TWO}"):
+        with pytest.raises(TypeError):
+            queue.get(block=False, id=wrong)
+    with pytest.raises(ValueError, match="number"):
+        queue.ack(id="9" * 30)
+
+
+def test_update_takes_a_raw_item_without_its_time(tmp_path: Path) -> None:
+    queue = SQLiteAckQueue(str(tmp_path))
+    queue.put("a")
+    assert queue.update({"pqid": 1, "data": "b"}) == 1
+    assert queue.update({"pqid": 7, "data": "c"}, id=1) == 1
+    assert queue.get() == {"pqid": 7, "data": "c"}
+
+
 def test_the_next_in_order_is_the_one_behind(tmp_path: Path) -> None:
     queue = SQLiteAckQueue(str(tmp_path))
     for item in "abc":
@@ -132,6 +162,24 @@ def test_case_33_a_payload_that_looks_like_a_row_is_a_payload(tmp_path: Path) ->
     assert queue.unack_count() == 1
     assert queue.ack({"pqid": 1}) is None, "an item that was never held"
     assert queue.ack(innocent) == 1
+
+
+def test_case_34_a_get_and_an_ack_cost_the_same_beside_many_rows(tmp_path: Path) -> None:
+    queue = SQLiteAckQueue(str(tmp_path), durability="process", ttl=600)
+
+    def cost() -> float:
+        queue.put_many(range(100))
+        start = time.process_time()
+        for _ in range(100):
+            assert queue.ack(id=queue.get(raw=True)) is not None
+        return time.process_time() - start
+
+    few = min(cost() for _ in range(3))
+    queue.put_many([[number] for number in range(40_000)])
+    items = queue.get_many(40_000)
+    queue.ack_many(items[:30_000])
+    many = min(cost() for _ in range(3))
+    assert many < 5 * few, f"{few * 10:.2f} ms each, then {many * 10:.2f} ms"
 
 
 def test_case_35_a_nack_wakes_a_blocked_get(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import Blocked, ending, oracle_python, require, start_python
+from helpers import Blocked, ending, require, start_python
+from originals import Original, start_original
 
 from persistqueue import FILOSQLiteQueue, PriorityQueue, SQLiteQueue, UniqueQ, serializers
 
@@ -18,48 +19,9 @@ CLASSES = [SQLiteQueue, FILOSQLiteQueue, UniqueQ, PriorityQueue]
 
 pytestmark = pytest.mark.timeout(120)
 
-# Answers each line, an expression on `q`, with a line.
-DRIVER = """
-import sys
-import persistqueue
-from persistqueue import PriorityQueue, SQLiteQueue, UniqueQ, FILOSQLiteQueue
-import persistqueue.serializers.cbor2, persistqueue.serializers.json
-import persistqueue.serializers.msgpack, persistqueue.serializers.pickle
-serializer = getattr(persistqueue.serializers, sys.argv[3])
-q = globals()[sys.argv[1]](sys.argv[2], multithreading=True, serializer=serializer)
-print("ready", flush=True)
-for line in sys.stdin:
-    try:
-        print(repr(eval(line)), flush=True)
-    except BaseException as error:
-        print(repr(repr(error)), flush=True)
-"""
-
-
-class Original:
-    """A queue of persist-queue 1.1.0 in a process of its own."""
-
-    def __init__(self, process: subprocess.Popen) -> None:
-        self.process = process
-        assert process.stdout.readline() == "ready\n"
-
-    def start(self, expression: str) -> None:
-        self.process.stdin.write(expression.replace("\n", " ") + "\n")
-        self.process.stdin.flush()
-
-    def answer(self) -> Any:
-        return eval(self.process.stdout.readline())
-
-    def __call__(self, expression: str) -> Any:
-        self.start(expression)
-        return self.answer()
-
 
 def start(kind: Any, path: Path, serializer: str = "pickle") -> subprocess.Popen:
-    return subprocess.Popen(
-        [oracle_python(), "-c", DRIVER, kind.__name__, str(path), serializer],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    return start_original(kind, path, serializer=serializer)
 
 
 @pytest.fixture(params=CLASSES, ids=lambda kind: kind.__name__)

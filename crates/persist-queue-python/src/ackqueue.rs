@@ -12,9 +12,12 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::errors::empty;
 use crate::held::HeldItems;
-use crate::ids::{raw, raw_parts, row_id};
+use crate::host::Patient;
+use crate::ids::{raw, raw_parts, row_id, row_id_or_digits};
 use crate::options::{seconds, wait};
 use crate::sqlqueue::SqliteQueue;
+
+type Objects<'py> = Vec<Bound<'py, PyAny>>;
 
 /// A queue in a table of a database, with acknowledgements.
 #[pyclass(extends = SqliteQueue, subclass, frozen, module = "persistqueue._native")]
@@ -38,12 +41,34 @@ fn take<'py>(
     lease: Option<Duration>,
     as_raw: bool,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let held = hold(slf, wait, which, lease, 1)?;
+    let Some(held) = held.into_iter().next() else { return Ok(None) };
+    deliver(slf, &held, as_raw).map(Some)
+}
+
+/// Takes up to `most` rows. What was taken for a green thread that was interrupted meanwhile waits
+/// again: nobody would ever hear of it.
+fn hold(
+    slf: &Bound<'_, SqliteAckQueue>,
+    wait: Wait,
+    which: Which,
+    lease: Option<Duration>,
+    most: usize,
+) -> PyResult<Vec<Held>> {
     let py = slf.py();
     let base = slf.as_super().get();
     let open = base.open()?;
-    let held = open.store.hold(&mut base.caller(py), wait, which, lease, 1)?;
-    let Some(held) = held.into_iter().next() else { return Ok(None) };
-    deliver(slf, &held, as_raw).map(Some)
+    let mut host = Patient::new(base.caller(py))?;
+    let held = open.store.hold(&mut host, wait, which, lease, most)?;
+    if let Err(interrupted) = host.interrupted() {
+        if !held.is_empty() {
+            let rows = held.iter().map(|held| (held.row.id, Some(held.token))).collect();
+            open.store.settle(&mut host, rows, Settlement::Undone)?;
+            base.notify(py)?;
+        }
+        return Err(interrupted);
+    }
+    Ok(held)
 }
 
 fn deliver<'py>(
@@ -54,25 +79,21 @@ fn deliver<'py>(
     let py = slf.py();
     let base = slf.as_super().get();
     let open = base.open()?;
-    let given = open
-        .codec
-        .load(py, &held.row)
-        .and_then(|item| if as_raw { raw(&held.row, &item) } else { Ok(item) });
-    let given = match given {
-        Ok(given) => given,
+    let item = match open.codec.load(py, &held.row) {
+        Ok(item) => item,
         Err(error) => {
             if !error.is_instance_of::<PyException>(py) {
                 // Ctrl-C in the middle says nothing about the item.
-                let back = Settlement::Back { delay: Some(Duration::ZERO), last: false };
                 let row = (held.row.id, Some(held.token));
-                open.store.settle(&mut base.caller(py), vec![row], back)?;
+                open.store.settle(&mut base.caller(py), vec![row], Settlement::Undone)?;
             }
             return Err(error);
         }
     };
-    let earlier = slf.get().held().insert(held.row.id, held.token, given.clone().unbind());
+    // A raw item is known by what is in it.
+    let earlier = slf.get().held().insert(held.row.id, held.token, item.clone().unbind());
     drop(earlier);
-    Ok(given)
+    if as_raw { raw(&held.row, &item) } else { Ok(item) }
 }
 
 /// The rows that items or numbers name; nothing for an item that is not held here.
@@ -90,7 +111,7 @@ fn rows(
         });
     }
     for id in ids {
-        rows.push(Some(row_id(id)?));
+        rows.push(Some(row_id_or_digits(id)?));
     }
     Ok(rows)
 }
@@ -98,15 +119,11 @@ fn rows(
 fn one<'py>(
     item: Option<&Bound<'py, PyAny>>,
     id: Option<&Bound<'py, PyAny>>,
-) -> PyResult<[Vec<Bound<'py, PyAny>>; 2]> {
+) -> PyResult<(Objects<'py>, Objects<'py>)> {
     if item.is_some() == id.is_some() {
         return Err(PyValueError::new_err("name either the item or its id, and not both"));
     }
-    Ok([item, id].map(|named| named.cloned().into_iter().collect()))
-}
-
-fn list<'py>(values: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    values.try_iter()?.collect()
+    Ok((item.cloned().into_iter().collect(), id.cloned().into_iter().collect()))
 }
 
 /// Settles rows. Gives each one's number; nothing where it is not held here any more.
@@ -121,13 +138,16 @@ fn settle(
         let held = slf.get().held();
         rows.iter().flatten().map(|id| (*id, held.token(*id))).collect()
     };
-    let settled = base.open()?.store.settle(&mut base.caller(py), named.clone(), settlement)?;
+    // What becomes of rows is settled even where a green thread is interrupted meanwhile.
+    let mut host = Patient::new(base.caller(py))?;
+    let settled = base.open()?.store.settle(&mut host, named.clone(), settlement)?;
     let gone: Vec<_> = {
         let mut held = slf.get().held();
         named.iter().map(|(id, _)| held.remove(*id)).collect()
     };
     drop(gone);
     base.notify(py)?;
+    host.interrupted()?;
     let mut settled = settled.into_iter();
     Ok(rows.into_iter().map(|row| row.and_then(|_| settled.next().flatten())).collect())
 }
@@ -181,8 +201,8 @@ impl SqliteAckQueue {
         let wrong = |_| PyValueError::new_err("'next_in_order' must be True or False");
         let behind = next_in_order.map_or(Ok(false), |next| next.extract().map_err(wrong))?;
         let which = match id {
-            Some(id) if behind => Which::Behind(row_id(id)?),
-            Some(id) => Which::Id(row_id(id)?),
+            Some(id) if behind => Which::Behind(row_id_or_digits(id)?),
+            Some(id) => Which::Id(row_id_or_digits(id)?),
             None if behind => {
                 return Err(PyValueError::new_err(
                     "'next_in_order' needs the 'id' that the item comes behind",
@@ -221,10 +241,8 @@ impl SqliteAckQueue {
             return Ok(Vec::new());
         }
         let (wait, lease) = (wait(true, timeout)?, lease.map(seconds).transpose()?);
-        let base = slf.as_super().get();
-        let open = base.open()?;
         let held = loop {
-            let held = open.store.hold(&mut base.caller(py), wait, Which::Next, lease, max)?;
+            let held = hold(slf, wait, Which::Next, lease, max)?;
             match held.is_empty() {
                 true if wait == Wait::Forever => {}
                 true => return Err(empty(py)),
@@ -256,7 +274,7 @@ impl SqliteAckQueue {
         item: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<i64>> {
-        let [items, ids] = one(item, id)?;
+        let (items, ids) = one(item, id)?;
         let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)?;
         Ok(settled.into_iter().next().flatten())
     }
@@ -267,7 +285,7 @@ impl SqliteAckQueue {
         item: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<i64>> {
-        let [items, ids] = one(item, id)?;
+        let (items, ids) = one(item, id)?;
         let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Failed)?;
         Ok(settled.into_iter().next().flatten())
     }
@@ -280,18 +298,19 @@ impl SqliteAckQueue {
         delay: Option<f64>,
         to_back: bool,
     ) -> PyResult<Option<i64>> {
-        let [items, ids] = one(item, id)?;
+        let (items, ids) = one(item, id)?;
         let back = Settlement::Back { delay: delay.map(seconds).transpose()?, last: to_back };
         let settled = settle(slf, rows(slf, &items, &ids)?, back)?;
         Ok(settled.into_iter().next().flatten())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "arguments of Python are made for the call")]
     fn _ack_many(
         slf: &Bound<'_, Self>,
-        items: &Bound<'_, PyAny>,
-        ids: &Bound<'_, PyAny>,
+        items: Objects<'_>,
+        ids: Objects<'_>,
     ) -> PyResult<Vec<Option<i64>>> {
-        settle(slf, rows(slf, &list(items)?, &list(ids)?)?, Settlement::Acked)
+        settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)
     }
 
     #[pyo3(signature = (lease, item = None, id = None))]
@@ -301,7 +320,7 @@ impl SqliteAckQueue {
         item: Option<&Bound<'_, PyAny>>,
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        let [items, ids] = one(item, id)?;
+        let (items, ids) = one(item, id)?;
         let Some(Some(id)) = rows(slf, &items, &ids)?.into_iter().next() else {
             return Ok(false);
         };
@@ -366,16 +385,18 @@ impl SqliteAckQueue {
         Ok(letters.iter().map(|row| row.id).collect())
     }
 
-    fn _requeue_dead(slf: &Bound<'_, Self>, ids: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let ids = list(ids)?.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
+    #[expect(clippy::needless_pass_by_value, reason = "arguments of Python are made for the call")]
+    fn _requeue_dead(slf: &Bound<'_, Self>, ids: Objects<'_>) -> PyResult<u64> {
+        let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
         let base = slf.as_super().get();
         let requeued = base.open()?.store.requeue_dead(&mut base.caller(slf.py()), ids)?;
         base.notify(slf.py())?;
         Ok(requeued)
     }
 
-    fn _drop_dead(slf: &Bound<'_, Self>, ids: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let ids = list(ids)?.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
+    #[expect(clippy::needless_pass_by_value, reason = "arguments of Python are made for the call")]
+    fn _drop_dead(slf: &Bound<'_, Self>, ids: Objects<'_>) -> PyResult<u64> {
+        let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
         let base = slf.as_super().get();
         Ok(base.open()?.store.drop_dead(&mut base.caller(slf.py()), ids)?)
     }

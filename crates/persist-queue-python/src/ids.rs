@@ -4,7 +4,7 @@ use persist_queue::sqlite::Row;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyFloat};
+use pyo3::types::{PyDict, PyFloat, PyString};
 
 /// The number of a row. Nothing else than a number leaves here, so that no caller's text can become
 /// part of a statement.
@@ -34,6 +34,19 @@ pub(crate) fn row_id(id: &Bound<'_, PyAny>) -> PyResult<i64> {
     })
 }
 
+/// As [`row_id`], where persist-queue 1.x also takes a number that is written in digits.
+pub(crate) fn row_id_or_digits(id: &Bound<'_, PyAny>) -> PyResult<i64> {
+    if let Ok(text) = id.cast::<PyString>()
+        && let Ok(text) = text.to_cow()
+        && !text.is_empty()
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        let wrong = |_| PyValueError::new_err(format!("{text} is no row's number"));
+        return text.parse().map_err(wrong);
+    }
+    row_id(id)
+}
+
 /// What `get(raw=True)` gives.
 pub(crate) fn raw<'py>(row: &Row, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     let py = item.py();
@@ -49,13 +62,19 @@ pub(crate) fn raw<'py>(row: &Row, item: &Bound<'py, PyAny>) -> PyResult<Bound<'p
 pub(crate) fn raw_parts<'py>(
     value: &Bound<'py, PyAny>,
 ) -> PyResult<Option<(i64, Bound<'py, PyAny>)>> {
+    let Ok(raw) = value.cast::<PyDict>() else { return Ok(None) };
+    if raw.contains(intern!(value.py(), "timestamp"))? { named_parts(value) } else { Ok(None) }
+}
+
+/// As [`raw_parts`], also where the time is left out: for what is of no use unless it names a row.
+pub(crate) fn named_parts<'py>(
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Option<(i64, Bound<'py, PyAny>)>> {
     let py = value.py();
     let Ok(raw) = value.cast::<PyDict>() else { return Ok(None) };
-    let (Some(id), Some(item), Some(_)) = (
-        raw.get_item(intern!(py, "pqid"))?,
-        raw.get_item(intern!(py, "data"))?,
-        raw.get_item(intern!(py, "timestamp"))?,
-    ) else {
+    let (Some(id), Some(item)) =
+        (raw.get_item(intern!(py, "pqid"))?, raw.get_item(intern!(py, "data"))?)
+    else {
         return Ok(None);
     };
     Ok(Some((row_id(&id)?, item)))

@@ -15,7 +15,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::errors::{Raised, empty};
 use crate::green::Green;
 use crate::host::{Caller, Patient, this_thread};
-use crate::ids::{raw, raw_parts, row_id};
+use crate::ids::{named_parts, raw, raw_parts, row_id};
 use crate::options::{WorkOptions, level, wait};
 use crate::rows::RowCodec;
 
@@ -289,7 +289,7 @@ impl SqliteQueue {
         id: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<i64>> {
         let open = self.open()?;
-        let parts = raw_parts(item)?;
+        let parts = if id.is_none() { named_parts(item)? } else { raw_parts(item)? };
         let id = match (id, &parts) {
             (Some(id), _) => row_id(id)?,
             (None, Some((id, _))) => *id,
@@ -325,8 +325,7 @@ impl SqliteQueue {
         Ok(list)
     }
 
-    /// Makes final what the calling thread has taken, and all puts durable, where calls
-    /// are not committed each.
+    /// Makes final what the calling thread has taken, and all puts durable, with `auto_commit=False`.
     fn task_done(&self, py: Python<'_>) -> PyResult<()> {
         let thread = this_thread(py)?;
         self.open()?.store.task_done(&mut self.caller(py), thread)?;

@@ -34,6 +34,8 @@ pub enum Settlement {
         /// Behind all others, under a new number, and not in its old place.
         last: bool,
     },
+    /// It never reached anybody: it waits again, and that attempt does not count.
+    Undone,
 }
 
 impl SqliteStore {
@@ -65,7 +67,7 @@ impl SqliteStore {
             })
         })?;
         let signals = &attached.shared.signals;
-        if let Settlement::Back { .. } = settlement {
+        if let Settlement::Back { .. } | Settlement::Undone = settlement {
             signals.items.notify_all();
         }
         signals.space.notify_all();
@@ -284,9 +286,11 @@ impl Settling {
             Some(holder) if holder == self.holder => {
                 token.is_none_or(|token| current == Some(token))
             }
-            // Nobody's any more, or of somebody who knew no holders.
+            // Nobody's any more.
             Some(holder) => token.is_none() && !holder::is_alive(&self.place, &holder),
-            None => token.is_none(),
+            // Of somebody who knew no holders. Where it was delivered by one of ours before, a number
+            // without a token may be from that delivery, and says nothing about this one.
+            None => token.is_none() && current.is_none(),
         };
         let in_time = due.is_none_or(|due| due > milliseconds(now()));
         let held = status == Status::Held as i64 && own && in_time;
@@ -305,6 +309,10 @@ impl Settling {
         let (status, due, last) = match settlement {
             Settlement::Acked => (Status::Acked, None, false),
             Settlement::Failed => (Status::Failed, None, false),
+            Settlement::Undone => {
+                session.connection.prepare_cached(&statements.undo)?.execute([id])?;
+                (Status::Ready, None, false)
+            }
             Settlement::Back { .. } if attempts_are_over(&self.options, attempts) => {
                 (Status::Dead, None, false)
             }
@@ -330,10 +338,22 @@ impl Settling {
         ])?;
         session.add(table, status, 1);
         if last {
-            let mut statement = session.connection.prepare_cached(&statements.move_back)?;
-            return statement.query_row([id], |row| row.get(0)).map(Some);
+            return self.move_back(session, id).map(Some);
         }
         Ok(Some(id))
+    }
+
+    /// Gives a row a number behind all others, and notes it: SQLite notes those of new rows only, and
+    /// would use this one again once the row is gone.
+    fn move_back(&self, session: &Session, id: i64) -> rusqlite::Result<i64> {
+        let (table, connection) = (&self.shared.table, &session.connection);
+        let last: i64 = connection
+            .prepare_cached(&table.batch.last_number)?
+            .query_row([&table.name], |row| row.get(0))?;
+        let number = last + 1;
+        connection.prepare_cached(&table.ack.move_back)?.execute([number, id])?;
+        connection.prepare_cached(table.batch.set_number)?.execute(params![table.name, number])?;
+        Ok(number)
     }
 }
 

@@ -28,10 +28,12 @@ pub(super) struct AckStatements {
     pub(super) hold: String,
     /// What is known of one row: status, holder, token, attempts, due.
     pub(super) state: String,
-    /// Gives a row another status: status, due, number.
+    /// Gives a row another status: status, due, number. What is over is never too old any more.
     pub(super) settle: String,
+    /// Forgets a delivery that reached nobody: number.
+    pub(super) undo: String,
     pub(super) drop_row: String,
-    /// Gives a row a number behind all others: number.
+    /// Gives a row another number: new number, number.
     pub(super) move_back: String,
     /// Delayed ones whose time has come wait again: now.
     pub(super) promote: String,
@@ -50,7 +52,8 @@ pub(super) struct AckStatements {
     pub(super) drop_dead: String,
     /// Removes acknowledged rows: also failed ones (0 or 1), most, how many of the latest to keep.
     pub(super) clear: String,
-    /// What keeps persist-queue 1.x, which knows no holders, from leaving a wrong one behind.
+    /// What keeps persist-queue 1.x, which knows neither holders nor times, from leaving wrong ones
+    /// behind.
     pub(super) trigger: String,
     pub(super) trigger_name: String,
 }
@@ -93,13 +96,12 @@ impl AckStatements {
                 "SELECT status, holder, token, attempts, due FROM {table} WHERE _id = ?1"
             ),
             settle: format!(
-                "UPDATE {table} SET status = ?1, due = ?2, holder = NULL WHERE _id = ?3"
+                "UPDATE {table} SET status = ?1, due = ?2, holder = NULL, \
+                 expires = CASE WHEN ?1 >= {ACKED} THEN NULL ELSE expires END WHERE _id = ?3"
             ),
+            undo: format!("UPDATE {table} SET attempts = attempts - 1 WHERE _id = ?1"),
             drop_row: format!("DELETE FROM {table} WHERE _id = ?1"),
-            move_back: format!(
-                "UPDATE {table} SET _id = (SELECT MAX(_id) + 1 FROM {table}) WHERE _id = ?1 \
-                 RETURNING _id"
-            ),
+            move_back: format!("UPDATE {table} SET _id = ?1 WHERE _id = ?2"),
             promote: format!(
                 "UPDATE {table} SET status = {READY}, due = NULL \
                  WHERE status = {DELAYED} AND due <= ?1"
@@ -132,8 +134,12 @@ impl AckStatements {
             ),
             trigger: format!(
                 "CREATE TRIGGER {} AFTER UPDATE OF status ON {table} \
-                 WHEN NEW.holder IS NOT NULL AND NEW.status <> {HELD} \
-                 BEGIN UPDATE {table} SET holder = NULL, due = NULL WHERE _id = NEW._id; END",
+                 WHEN (NEW.holder IS NOT NULL AND NEW.status <> {HELD}) \
+                 OR (NEW.due IS NOT NULL AND NEW.holder IS NULL AND NEW.status <> {DELAYED}) \
+                 OR (NEW.expires IS NOT NULL AND NEW.status >= {ACKED}) \
+                 BEGIN UPDATE {table} SET holder = NULL, due = NULL, \
+                 expires = CASE WHEN NEW.status >= {ACKED} THEN NULL ELSE expires END \
+                 WHERE _id = NEW._id; END",
                 quote(&trigger_name)
             ),
             trigger_name,

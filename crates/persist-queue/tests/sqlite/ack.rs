@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use persist_queue::sql::{Kind, Status};
-use persist_queue::sqlite::{PutOptions, Which};
+use persist_queue::sqlite::{Put, PutOptions, Settlement, SqliteStore, Which};
+use persist_queue::wait::Thread;
 use persist_queue::{Error, SqliteAckQueue, SqliteOptions, Wait};
 
 type Queue = SqliteAckQueue<String>;
@@ -255,4 +256,67 @@ fn one_row_can_be_asked_for_and_the_one_behind_it() {
     for delivery in [a, b, c] {
         delivery.ack().unwrap();
     }
+}
+
+#[test]
+fn a_delivery_that_reached_nobody_does_not_count() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = SqliteOptions::new().max_attempts(1).backoff(Duration::from_secs(60));
+    let store = SqliteStore::open(&dir.path().join("data.db"), options, true).unwrap();
+    store.put(&mut Thread, vec![Put::default()], Wait::No).unwrap();
+    for _ in 0..3 {
+        let held = store.hold(&mut Thread, Wait::No, Which::Next, None, 1).unwrap();
+        assert_eq!(held[0].attempts, 1);
+        let row = (1, Some(held[0].token));
+        let undone = store.settle(&mut Thread, vec![row], Settlement::Undone).unwrap();
+        assert_eq!(undone, [Some(1)]);
+        assert_eq!(store.count(&mut Thread, Status::Ready).unwrap(), 1);
+        let late = store.settle(&mut Thread, vec![row], Settlement::Acked).unwrap();
+        assert_eq!(late, [None]);
+    }
+}
+
+/// As persist-queue 1.x changes rows, which knows neither holders nor times.
+#[test]
+fn what_another_library_takes_and_ends_is_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data.db");
+    let options = SqliteOptions::new().ttl(Duration::from_millis(20)).lease(Duration::from_secs(9));
+    let store = SqliteStore::open(&path, options, true).unwrap();
+    store.put(&mut Thread, vec![Put::default()], Wait::No).unwrap();
+    let [held] = &store.hold(&mut Thread, Wait::No, Which::Next, None, 1).unwrap()[..] else {
+        panic!("one waits");
+    };
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let set = |status| {
+        let statement = "UPDATE ack_queue_default SET status = ?1 WHERE _id = 1";
+        assert_eq!(other.execute(statement, [status]), Ok(1));
+    };
+    set("1");
+    set("2");
+    for token in [Some(held.token), None] {
+        let late = store.settle(&mut Thread, vec![(1, token)], Settlement::Acked).unwrap();
+        assert_eq!(late, [None]);
+        assert!(!store.extend(&mut Thread, 1, token, SOON).unwrap());
+    }
+    set("5");
+    std::thread::sleep(SOON);
+    assert!(store.hold(&mut Thread, Wait::No, Which::Next, None, 1).unwrap().is_empty());
+    let times = "SELECT COUNT(due) + COUNT(expires) + COUNT(holder) FROM ack_queue_default";
+    assert_eq!(other.query_row(times, [], |row| row.get::<_, i64>(0)), Ok(0));
+    assert_eq!(store.count(&mut Thread, Status::Acked).unwrap(), 1);
+}
+
+#[test]
+fn an_item_that_went_to_the_back_has_a_number_that_nobody_had() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open_with(dir.path(), SqliteOptions::new().keep_acked(false));
+    put(&queue, &["a", "b"]);
+    let a = queue.get().unwrap();
+    queue.get().unwrap().ack().unwrap();
+    a.nack_to_back().unwrap();
+    let again = queue.get().unwrap();
+    assert_eq!(again.id(), 3, "2 was b's");
+    again.ack().unwrap();
+    assert_eq!(queue.put("c".to_owned()).unwrap(), Some(4), "3 was a's");
 }
