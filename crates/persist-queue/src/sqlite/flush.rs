@@ -231,12 +231,19 @@ fn insert_all(
     {
         let mut insert = session.connection.prepare_cached(&table.insert_as)?;
         let nothing = None::<i64>;
+        let mut holding = session.connection.prepare_cached(&table.batch.holding)?;
         for put in puts {
             let (row, priority) = (&put.row, put.rank.priority());
+            if let Some(other) = put.other_value() {
+                let held_by = holding.query_row([other], |row| row.get(0)).optional()?;
+                if held_by.is_some() {
+                    doubled.push((row.id, held_by));
+                    continue;
+                }
+            }
             let values =
                 params![row.value(), row.timestamp, priority, nothing, nothing, nothing, row.id];
             if insert.execute(values)? == 0 {
-                let mut holding = session.connection.prepare_cached(&table.batch.holding)?;
                 let held_by = holding.query_row([row.value()], |row| row.get(0)).optional()?;
                 doubled.push((row.id, held_by));
             }

@@ -20,6 +20,7 @@ mod database;
 mod dict;
 mod flush;
 mod get;
+mod get_many;
 mod hold;
 mod holder;
 mod look;
