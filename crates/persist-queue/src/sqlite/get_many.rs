@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::batch::Fate;
 use super::claims::Owner;
+use super::connection::found_no_room;
 use super::get::{LOSSES, Unsettled, delete, find_each};
 use super::store::{Attachment, Row, SqliteStore, Undecoded, Which, work};
 use crate::wait::{Attempt, Host, Wait};
@@ -101,10 +102,19 @@ impl SqliteStore {
             guards.push(guard);
         }
         let taken = work(host, attached, move |attached| {
-            let (shared, rows) = (Arc::clone(&attached.shared), Arc::new(rows));
-            attached.database.write(terms, move |session| {
-                rows.iter().map(|row| delete(session, &shared, row)).collect::<Result<Vec<_>, _>>()
-            })
+            let rows = Arc::new(rows);
+            let delete_first = |count: usize| {
+                let (shared, rows) = (Arc::clone(&attached.shared), Arc::clone(&rows));
+                attached.database.write(terms, move |session| {
+                    let first = rows.iter().take(count);
+                    first.map(|row| delete(session, &shared, row)).collect::<Result<Vec<_>, _>>()
+                })
+            };
+            match delete_first(rows.len()) {
+                // On a full disk there may be room for one.
+                Err(error) if found_no_room(&error) && rows.len() > 1 => delete_first(1),
+                taken => taken,
+            }
         })?;
         drop(guards);
         attached.shared.signals.space.notify_all();
