@@ -63,30 +63,71 @@ impl SqliteQueue {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let open = self.open()?;
         let thread = this_thread(py)?;
-        let mut last = None;
-        let decode = |host: &mut Patient<'_, 'py>, row: &Row| {
-            host.interrupted().map_err(|error| Undecoded::Interrupted(Raised::from(error)))?;
-            last = host.is_green().then(|| row.clone());
-            let item = item(py, &open.codec, row, as_raw);
-            item.map_err(|error| {
-                if error.is_instance_of::<PyException>(py) {
-                    Undecoded::Broken(Raised::from(error))
-                } else {
-                    Undecoded::Interrupted(Raised::from(error))
-                }
-            })
-        };
+        let decode =
+            |host: &mut Patient<'_, 'py>, row: &Row| decode(py, host, &open.codec, row, as_raw);
         let mut host = Patient::new(self.caller(py))?;
         let taken = open.store.get(&mut host, thread, wait, which, decode)?;
+        let taken = self.hand_over(py, &open.store, host, taken.into_iter().collect())?;
+        Ok(taken.into_iter().next())
+    }
+
+    fn take_many<'py>(
+        &self,
+        py: Python<'py>,
+        wait: Wait,
+        most: usize,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let open = self.open()?;
+        let thread = this_thread(py)?;
+        let decode =
+            |host: &mut Patient<'_, 'py>, row: &Row| decode(py, host, &open.codec, row, false);
+        let mut host = Patient::new(self.caller(py))?;
+        let taken = open.store.get_many(&mut host, thread, wait, most, decode)?;
+        self.hand_over(py, &open.store, host, taken)
+    }
+
+    /// Gives the items that were taken; puts them back where the caller was interrupted meanwhile.
+    fn hand_over<'py>(
+        &self,
+        py: Python<'py>,
+        store: &SqliteStore,
+        mut host: Patient<'_, 'py>,
+        taken: Vec<Taken<'py>>,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         if let Err(interrupted) = host.interrupted() {
-            if let (Some(_), Some(row)) = (taken, last) {
-                open.store.give_back(&mut host, row)?;
+            let rows: Vec<_> = taken.into_iter().filter_map(|taken| taken.row).collect();
+            if !rows.is_empty() {
+                store.give_back(&mut host, rows)?;
                 self.green.notify(py)?;
             }
             return Err(interrupted);
         }
         self.green.notify(py)?;
-        Ok(taken)
+        Ok(taken.into_iter().map(|taken| taken.item).collect())
+    }
+}
+
+/// An item that was taken.
+struct Taken<'py> {
+    item: Bound<'py, PyAny>,
+    /// Its row, where somebody can be interrupted before the item has reached the caller.
+    row: Option<Row>,
+}
+
+fn decode<'py>(
+    py: Python<'py>,
+    host: &mut Patient<'_, 'py>,
+    codec: &RowCodec,
+    row: &Row,
+    as_raw: bool,
+) -> Result<Taken<'py>, Undecoded<Raised>> {
+    host.interrupted().map_err(|error| Undecoded::Interrupted(Raised::from(error)))?;
+    match item(py, codec, row, as_raw) {
+        Ok(item) => Ok(Taken { item, row: host.is_green().then(|| row.clone()) }),
+        Err(error) if error.is_instance_of::<PyException>(py) => {
+            Err(Undecoded::Broken(Raised::from(error)))
+        }
+        Err(error) => Err(Undecoded::Interrupted(Raised::from(error))),
     }
 }
 
@@ -240,6 +281,7 @@ impl SqliteQueue {
         self.get(py, false, None, id, raw)
     }
 
+    /// Up to `max` items in one transaction: waits for the first one, and takes what else is there.
     #[pyo3(signature = (max, timeout = None))]
     fn get_many<'py>(
         &self,
@@ -247,23 +289,18 @@ impl SqliteQueue {
         max: usize,
         timeout: Option<f64>,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let mut items = Vec::new();
         if max == 0 {
-            return Ok(items);
+            return Ok(Vec::new());
         }
-        items.push(self.get(py, true, timeout, None, false)?);
-        while items.len() < max {
-            match self.take(py, Wait::No, Which::Next, false) {
-                Ok(Some(item)) => items.push(item),
-                Ok(None) => break,
-                // What was taken before is not lost to it.
-                Err(error) => {
-                    error.write_unraisable(py, None);
-                    break;
-                }
+        let wait = wait(true, timeout)?;
+        loop {
+            let items = self.take_many(py, wait, max)?;
+            match items.is_empty() {
+                true if wait == Wait::Forever => {}
+                true => return Err(empty(py)),
+                false => return Ok(items),
             }
         }
-        Ok(items)
     }
 
     #[pyo3(signature = (id = None, raw = false))]

@@ -1,5 +1,6 @@
 //! The typed queue whose items stay until they are acknowledged.
 
+use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::ack::Settlement;
 use super::hold::Held;
 use super::options::SqliteOptions;
+use super::queue::encode_all;
 use super::store::{Put, PutOptions, SqliteStore, Which};
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
@@ -183,6 +185,22 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         }
     }
 
+    /// Puts all of the items in one transaction, or none. Gives the numbers of their rows, with nothing
+    /// for an item that waits already in a queue of [`Kind::Unique`](crate::sql::Kind::Unique).
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::put_with`]; all items come back.
+    pub fn put_many(
+        &self,
+        items: Vec<T>,
+        options: PutOptions,
+        wait: Wait,
+    ) -> Result<Vec<Option<i64>>, Rejected<Vec<T>>> {
+        let puts = encode_all(&self.codec, &items, options);
+        let put = puts.and_then(|puts| Ok(self.store.put(&mut Thread, puts, wait)?));
+        put.map_err(|error| Rejected { item: items, error })
+    }
+
     /// Takes the next item, and waits for one.
     ///
     /// # Errors
@@ -226,6 +244,60 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
                 Err(Error::Decode { path: self.store.path().to_owned(), sequence, source })
             }
         }
+    }
+
+    /// Takes up to `most` items in one transaction: waits as `wait` says for the first one, and takes
+    /// what else is there. Nothing where none came in time.
+    ///
+    /// # Errors
+    /// As [`SqliteAckQueue::get`]; [`Error::Decode`] only where it is about the first one. A later one
+    /// waits again, with all that come behind it.
+    pub fn get_many(
+        &self,
+        most: usize,
+        wait: Wait,
+        lease: Option<Duration>,
+    ) -> Result<Vec<Delivery<'_, T>>> {
+        let held = self.store.hold(&mut Thread, wait, Which::Next, lease, most)?;
+        let mut rows: VecDeque<_> = held
+            .into_iter()
+            .map(|held| Open { store: &self.store, held, settled: false })
+            .collect();
+        let mut deliveries = Vec::new();
+        while let Some(mut open) = rows.pop_front() {
+            match self.codec.decode(&open.held.row.data) {
+                Ok(item) => deliveries.push(Delivery { item, held: open }),
+                // Dropped, they wait again.
+                Err(_) if !deliveries.is_empty() => break,
+                Err(source) => {
+                    open.settled = true;
+                    let sequence = open.held.row.id.cast_unsigned();
+                    let path = self.store.path().to_owned();
+                    return Err(Error::Decode { path, sequence, source });
+                }
+            }
+        }
+        Ok(deliveries)
+    }
+
+    /// Acknowledges many items in one transaction, and hands each out; [`Error::NotHeld`] in the
+    /// place of one that is not held any more.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`], without [`Error::NotHeld`]. Then all of them come back.
+    pub fn ack_many(&self, deliveries: Vec<Delivery<'_, T>>) -> Result<Vec<Result<T>>> {
+        let path = self.store.path();
+        // What another object holds is refused, and goes back to it.
+        let rows = deliveries.iter().map(|one| (one.id(), Some(one.held.held.token))).collect();
+        let settled = self.store.settle(&mut Thread, rows, Settlement::Acked)?;
+        let mut items = Vec::with_capacity(deliveries.len());
+        for (Delivery { item, mut held }, settled) in deliveries.into_iter().zip(settled) {
+            held.settled = settled.is_some();
+            let id = held.held.row.id;
+            let not_held = || Error::NotHeld { path: path.to_owned(), id };
+            items.push(settled.map(|_| item).ok_or_else(not_held));
+        }
+        Ok(items)
     }
 
     /// How many items wait.

@@ -37,6 +37,8 @@ pub(super) struct Batch {
 pub(super) struct Pending {
     pub(super) rank: Rank,
     pub(super) row: Arc<Row>,
+    /// As [`Put::also`].
+    pub(super) also: Option<Vec<u8>>,
 }
 
 /// A row that is taken and not done.
@@ -114,6 +116,19 @@ impl Batch {
         let unwritten = state.waiting.values().chain(state.aside.values());
         rows.extend(unwritten.map(|put| ((*put.row).clone(), 0)));
         rows.sort_by_key(|(row, _)| row.id);
+    }
+
+    /// The row that a take would be given: `stored` is the first one in the database.
+    pub(super) fn first_of(&self, stored: Option<(Rank, Row)>, id: Option<i64>) -> Option<Row> {
+        let state = self.state();
+        let waiting = state.waiting_rank(id);
+        match (stored, waiting) {
+            (stored, None) => stored.map(|(_, row)| row),
+            // What stands in the database is older, whatever its number.
+            (Some((_, row)), Some(_)) if self.kind == Kind::Fifo => Some(row),
+            (Some((rank, row)), Some(waiting)) if rank < waiting => Some(row),
+            (_, Some(waiting)) => state.waiting.get(&waiting).map(|put| (*put.row).clone()),
+        }
     }
 
     /// Forgets all that waits in memory; gives how many items that were.
@@ -254,9 +269,21 @@ impl State {
     }
 
     pub(super) fn has_unwritten(&self, id: i64) -> bool {
-        self.waiting.keys().any(|rank| rank.id == id)
-            || self.aside.contains_key(&id)
+        self.has_waiting(id)
             || self.flight.get(&id).is_some_and(|flight| flight.unwritten.is_some())
+    }
+
+    /// Whether a row waits in memory, or could not be made into an item.
+    pub(super) fn has_waiting(&self, id: i64) -> bool {
+        self.waiting_rank(Some(id)).is_some() || self.aside.contains_key(&id)
+    }
+
+    /// Where the first row in memory stands, or the one with a number.
+    fn waiting_rank(&self, id: Option<i64>) -> Option<Rank> {
+        match id {
+            None => self.waiting.keys().next().copied(),
+            Some(id) => self.waiting.keys().find(|rank| rank.id == id).copied(),
+        }
     }
 
     pub(super) fn numbers_left(&self) -> u64 {
@@ -269,9 +296,9 @@ impl State {
         let numbers = &mut self.numbers;
         let rows = std::mem::take(items).into_iter().zip(numbers).map(|(item, id)| {
             let rank = Rank::new(kind, id, item.options.priority);
-            let Put { data, text, .. } = item;
+            let Put { data, text, also, .. } = item;
             let row = Row { id, data, timestamp, text, priority: Some(rank.priority()) };
-            Arc::new(Pending { rank, row: Arc::new(row) })
+            Arc::new(Pending { rank, row: Arc::new(row), also })
         });
         rows.collect()
     }
@@ -295,10 +322,7 @@ impl State {
 
     /// Has the first row in memory fly, or the one with a number.
     fn take_waiting(&mut self, kind: Kind, id: Option<i64>, thread: u64) -> Option<Arc<Row>> {
-        let rank = match id {
-            None => *self.waiting.keys().next()?,
-            Some(id) => *self.waiting.keys().find(|rank| rank.id == id)?,
-        };
+        let rank = self.waiting_rank(id)?;
         let put = self.no_longer_waits(kind, rank)?;
         let row = Arc::clone(&put.row);
         self.unwritten_flights += 1;

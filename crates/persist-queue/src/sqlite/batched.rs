@@ -192,18 +192,24 @@ impl Attachment {
         let mut fresh = Vec::with_capacity(items.len());
         for item in items {
             let known = !seen.insert(&item.data) || batch.state().values.contains(&item.data);
-            fresh.push(!known && !self.waits_in_database(batch, terms, &item.data)?);
+            fresh.push(!known && !self.waits_in_database(batch, terms, item)?);
         }
         Ok(fresh)
     }
 
     /// Whether a value waits there. What this object has in flight does not.
-    fn waits_in_database(&self, batch: &Batch, terms: Terms, data: &[u8]) -> Result<bool> {
-        let held_by = self.database.read(terms.patience, |connection| {
+    fn waits_in_database(&self, batch: &Batch, terms: Terms, item: &Put) -> Result<bool> {
+        let holders = self.database.read(terms.patience, |connection| {
             let mut statement = connection.prepare_cached(&self.shared.table.batch.holding)?;
-            statement.query_row([data], |row| row.get::<_, i64>(0)).optional()
+            let mut holders = Vec::new();
+            for spelling in [Some(item.value()), item.other_value()].into_iter().flatten() {
+                let held_by = statement.query_row([spelling], |row| row.get::<_, i64>(0));
+                holders.extend(held_by.optional()?);
+            }
+            Ok(holders)
         })?;
-        Ok(held_by.is_some_and(|id| !batch.state().flight.contains_key(&id)))
+        let state = batch.state();
+        Ok(holders.iter().any(|id| !state.flight.contains_key(id)))
     }
 
     fn put_fresh(

@@ -131,3 +131,9 @@ pub(super) fn explain(action: &'static str, path: &Path, error: rusqlite::Error)
         _ => Error::Database { action, path, source: Box::new(error) },
     }
 }
+
+/// Whether a call failed because the disk is full.
+pub(super) fn found_no_room(error: &Error) -> bool {
+    let Error::Io { source, .. } = error else { return false };
+    source.raw_os_error() == Some(libc::ENOSPC)
+}

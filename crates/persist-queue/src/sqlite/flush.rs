@@ -12,6 +12,7 @@ use rusqlite::{OptionalExtension, ffi, params};
 use super::batch::{Batch, Pending, State};
 use super::claims::{Claims, Owner};
 use super::commit::Terms;
+use super::connection::found_no_room;
 use super::database::Shared;
 use super::scan::Scan;
 use super::session::Session;
@@ -23,7 +24,7 @@ use crate::sql::{Kind, Status};
 const WRITING: u64 = u64::MAX;
 
 /// What one transaction does.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Plan {
     puts: Vec<Arc<Pending>>,
     /// Rows that are finished; those of them that are in the database are deleted.
@@ -49,6 +50,16 @@ impl Plan {
         puts.sort_unstable_by_key(|put| put.rank.id);
         Self { puts, finished, deletes }
     }
+
+    /// The rows that are finished, each by itself.
+    fn one_by_one(&self) -> impl Iterator<Item = Self> {
+        let one = |id: &i64| Self {
+            finished: vec![*id],
+            deletes: self.deletes.binary_search(id).map(|_| *id).into_iter().collect(),
+            ..Self::default()
+        };
+        self.finished.iter().map(one)
+    }
 }
 
 impl Attachment {
@@ -72,7 +83,16 @@ impl Attachment {
             state.fail_if_closed(self)?;
             Plan::new(&state, state.finished_by(thread), Vec::new())
         };
-        self.carry_out(batch, terms, plan)?;
+        let takes = if plan.puts.is_empty() { plan.clone() } else { Plan::default() };
+        match self.carry_out(batch, terms, plan) {
+            // On a full disk there may be room for one at a time.
+            Err(error) if found_no_room(&error) && takes.finished.len() > 1 => {
+                for plan in takes.one_by_one() {
+                    self.carry_out(batch, terms, plan)?;
+                }
+            }
+            done => done?,
+        }
         drop(turn);
         Ok(())
     }
@@ -108,6 +128,8 @@ impl Attachment {
     /// Does what is planned. To be called in `batch`'s turn.
     pub(super) fn carry_out(&self, batch: &Batch, terms: Terms, plan: Plan) -> Result<()> {
         let Plan { puts, finished, deletes } = plan;
+        // What is put must not use the room that is kept for taking on a full disk.
+        let terms = Terms { grows: !puts.is_empty(), ..terms };
         let mut doubled = Vec::new();
         if !puts.is_empty() || !deletes.is_empty() {
             let (shared, work_puts) = (Arc::clone(&self.shared), puts.clone());
@@ -231,12 +253,19 @@ fn insert_all(
     {
         let mut insert = session.connection.prepare_cached(&table.insert_as)?;
         let nothing = None::<i64>;
+        let mut holding = session.connection.prepare_cached(&table.batch.holding)?;
         for put in puts {
             let (row, priority) = (&put.row, put.rank.priority());
+            if let Some(other) = put.other_value() {
+                let held_by = holding.query_row([other], |row| row.get(0)).optional()?;
+                if held_by.is_some() {
+                    doubled.push((row.id, held_by));
+                    continue;
+                }
+            }
             let values =
                 params![row.value(), row.timestamp, priority, nothing, nothing, nothing, row.id];
             if insert.execute(values)? == 0 {
-                let mut holding = session.connection.prepare_cached(&table.batch.holding)?;
                 let held_by = holding.query_row([row.value()], |row| row.get(0)).optional()?;
                 doubled.push((row.id, held_by));
             }

@@ -16,7 +16,7 @@ use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 
 /// How often a row may be lost to another process before one is taken blindly.
-const LOSSES: u32 = 2;
+pub(super) const LOSSES: u32 = 2;
 
 impl SqliteStore {
     /// Gets the next item for `thread`; nothing where none came in time. `decode` makes it of its
@@ -38,89 +38,105 @@ impl SqliteStore {
         if self.batches() {
             return self.get_batched(host, thread, wait, which, decode);
         }
-        let terms = self.terms();
         self.wait(
             host,
             |shared| &shared.signals.items,
             wait,
-            |host, attached| {
-                let owner = Owner { handle: attached.handle, thread };
-                for lost in 0.. {
-                    let blind = lost >= LOSSES;
-                    let held = Arc::clone(attached);
-                    let found = work(host, attached, move |attached| {
-                        let row = if blind && which == Which::Next {
-                            let shared = Arc::clone(&attached.shared);
-                            attached
-                                .database
-                                .write(terms, move |session| take_blindly(session, &shared))
-                        } else {
-                            attached.database.read(terms.patience, |connection| {
-                                find(connection, &attached.shared, owner, which)
-                            })
-                        };
-                        // Settled even where the host does not take the result any more.
-                        let unsettled =
-                            |row: Row| (Unsettled { attached: held, id: Some(row.id) }, row);
-                        Ok(row?.map(unsettled))
-                    })?;
-                    let Some((mut guard, row)) = found else { return Ok(Attempt::NotYet) };
-                    let row = Arc::new(row);
-                    let item = match decode(host, &row) {
-                        Ok(item) => item,
-                        Err(undecoded) => {
-                            if blind && which == Which::Next {
-                                self.put_back(host, attached, &row)?;
-                            }
-                            return Err(guard.refuse(undecoded));
-                        }
-                    };
-                    if blind && which == Which::Next {
-                        attached.shared.signals.space.notify_all();
-                        return Ok(Attempt::Done(item));
-                    }
-                    let taken = Arc::clone(&row);
-                    let taken = work(host, attached, move |attached| {
-                        let shared = Arc::clone(&attached.shared);
-                        attached
-                            .database
-                            .write(terms, move |session| delete(session, &shared, &taken))
-                    })?;
-                    drop(guard);
-                    if taken {
-                        attached.shared.signals.space.notify_all();
-                        return Ok(Attempt::Done(item));
-                    }
-                }
-                Ok(Attempt::NotYet)
-            },
+            |host, attached| self.try_get(host, attached, thread, which, &mut decode),
         )
     }
 
-    /// Puts a row back that was taken blindly and could not be made into an item.
+    /// One attempt of a get.
+    pub(super) fn try_get<T, H: Host>(
+        &self,
+        host: &mut H,
+        attached: &Arc<Attachment>,
+        thread: u64,
+        which: Which,
+        decode: &mut impl FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
+    ) -> Result<Attempt<T>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let terms = self.terms();
+        let owner = Owner { handle: attached.handle, thread };
+        for lost in 0.. {
+            let blind = lost >= LOSSES;
+            let held = Arc::clone(attached);
+            let found = work(host, attached, move |attached| {
+                let row = if blind && which == Which::Next {
+                    let shared = Arc::clone(&attached.shared);
+                    attached.database.write(terms, move |session| take_blindly(session, &shared))
+                } else {
+                    attached.database.read(terms.patience, |connection| {
+                        find(connection, &attached.shared, owner, which)
+                    })
+                };
+                // Settled even where the host does not take the result any more.
+                let unsettled = |row: Row| (Unsettled { attached: held, id: Some(row.id) }, row);
+                Ok(row?.map(unsettled))
+            })?;
+            let Some((mut guard, row)) = found else { return Ok(Attempt::NotYet) };
+            let row = Arc::new(row);
+            let item = match decode(host, &row) {
+                Ok(item) => item,
+                Err(undecoded) => {
+                    if blind && which == Which::Next {
+                        self.put_back(host, attached, vec![(*row).clone()])?;
+                    }
+                    return Err(guard.refuse(undecoded));
+                }
+            };
+            if blind && which == Which::Next {
+                attached.shared.signals.space.notify_all();
+                return Ok(Attempt::Done(item));
+            }
+            let taken = Arc::clone(&row);
+            let taken = work(host, attached, move |attached| {
+                let shared = Arc::clone(&attached.shared);
+                attached.database.write(terms, move |session| delete(session, &shared, &taken))
+            })?;
+            drop(guard);
+            if taken {
+                attached.shared.signals.space.notify_all();
+                return Ok(Attempt::Done(item));
+            }
+        }
+        Ok(Attempt::NotYet)
+    }
+
+    /// Puts rows back that were taken and did not reach anybody.
     pub(super) fn put_back<H: Host>(
         &self,
         host: &mut H,
         attached: &Arc<Attachment>,
-        row: &Arc<Row>,
+        rows: Vec<Row>,
     ) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
-        let (terms, row) = (self.terms(), Arc::clone(row));
+        let terms = self.terms();
         work(host, attached, move |attached| {
             let shared = Arc::clone(&attached.shared);
             attached.database.write(terms, move |session| {
-                session.connection.prepare_cached(&shared.table.insert_as)?.execute(params![
-                    row.data,
-                    row.timestamp,
-                    row.priority,
-                    None::<i64>,
-                    None::<i64>,
-                    None::<i64>,
-                    row.id
-                ])?;
-                session.add(&shared.table, Status::New, 1);
+                let mut put = 0;
+                {
+                    let insert = &shared.table.insert_as;
+                    let mut insert = session.connection.prepare_cached(insert)?;
+                    let nothing = None::<i64>;
+                    for row in &rows {
+                        put += insert.execute(params![
+                            row.value(),
+                            row.timestamp,
+                            row.priority,
+                            nothing,
+                            nothing,
+                            nothing,
+                            row.id
+                        ])?;
+                    }
+                }
+                session.add(&shared.table, Status::New, put);
                 Ok(())
             })
         })
@@ -128,13 +144,13 @@ impl SqliteStore {
 }
 
 /// A row that is claimed, until it is known what became of it.
-struct Unsettled {
-    attached: Arc<Attachment>,
-    id: Option<i64>,
+pub(super) struct Unsettled {
+    pub(super) attached: Arc<Attachment>,
+    pub(super) id: Option<i64>,
 }
 
 impl Unsettled {
-    fn refuse<E>(&mut self, undecoded: Undecoded<E>) -> E {
+    pub(super) fn refuse<E>(&mut self, undecoded: Undecoded<E>) -> E {
         match undecoded {
             Undecoded::Broken(error) => {
                 if let Some(id) = self.id.take() {
@@ -163,6 +179,23 @@ fn find(
     owner: Owner,
     which: Which,
 ) -> rusqlite::Result<Option<Row>> {
+    let mut found = None;
+    find_each(connection, shared, owner, which, |row| {
+        found = Some(row);
+        false
+    })?;
+    Ok(found)
+}
+
+/// Claims rows that nobody in this process has, in their order, and gives each to `found` until that
+/// says that it is enough.
+pub(super) fn find_each(
+    connection: &Connection,
+    shared: &Shared,
+    owner: Owner,
+    which: Which,
+    mut found: impl FnMut(Row) -> bool,
+) -> rusqlite::Result<()> {
     let table = &shared.table;
     let (mut statement, id) = match which {
         Which::Next => (connection.prepare_cached(&table.waiting)?, None),
@@ -183,9 +216,12 @@ fn find(
             }
             claims.claim(id, owner);
         }
-        return read_waiting(row, table).map(Some).inspect_err(|_| shared.claims().release(id));
+        let row = read_waiting(row, table).inspect_err(|_| shared.claims().release(id))?;
+        if !found(row) {
+            break;
+        }
     }
-    Ok(None)
+    Ok(())
 }
 
 fn take_blindly(session: &mut Session, shared: &Shared) -> rusqlite::Result<Option<Row>> {
@@ -211,7 +247,7 @@ fn take_blindly(session: &mut Session, shared: &Shared) -> rusqlite::Result<Opti
 }
 
 /// Deletes a row as it was read. Says whether it was still there.
-fn delete(session: &mut Session, shared: &Shared, row: &Row) -> rusqlite::Result<bool> {
+pub(super) fn delete(session: &mut Session, shared: &Shared, row: &Row) -> rusqlite::Result<bool> {
     let mut statement = session.connection.prepare_cached(&shared.table.delete_as_read)?;
     let deleted = statement.execute(params![row.id, row.value()])?;
     drop(statement);

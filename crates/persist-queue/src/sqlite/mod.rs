@@ -21,6 +21,7 @@ mod dict;
 mod flush;
 mod flush_timer;
 mod get;
+mod get_many;
 mod hold;
 mod holder;
 mod look;

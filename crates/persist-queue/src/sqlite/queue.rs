@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::options::SqliteOptions;
-use super::store::{Put, PutOptions, SqliteStore, Undecoded, Which};
+use super::store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
 use crate::wait::{Thread, Wait, this_thread};
@@ -65,6 +65,21 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
         }
     }
 
+    /// Puts all of the items in one transaction, or none. Gives the numbers of their rows, with nothing
+    /// for an item that waits already in a queue of [`Kind::Unique`](crate::sql::Kind::Unique).
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::put_with`]; all items come back.
+    pub fn put_many(
+        &self,
+        items: Vec<T>,
+        wait: Wait,
+    ) -> Result<Vec<Option<i64>>, Rejected<Vec<T>>> {
+        let puts = encode_all(&self.codec, &items, PutOptions::default());
+        let put = puts.and_then(|puts| Ok(self.store.put(&mut Thread, puts, wait)?));
+        put.map_err(|error| Rejected { item: items, error })
+    }
+
     /// Takes the next item, and waits for one.
     ///
     /// # Errors
@@ -99,12 +114,25 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// # Errors
     /// As [`SqliteQueue::get`].
     pub fn get_with(&self, wait: Wait, which: Which) -> Result<Option<T>> {
-        Ok(self.store.get(&mut Thread, this_thread(), wait, which, |_, row| {
-            self.codec.decode(&row.data).map_err(|source| {
-                let (path, sequence) = (self.store.path().to_owned(), row.id.cast_unsigned());
-                Undecoded::Broken(Box::new(Error::Decode { path, sequence, source }))
-            })
-        })?)
+        let decode = |_: &mut Thread, row: &Row| self.decode(row);
+        Ok(self.store.get(&mut Thread, this_thread(), wait, which, decode)?)
+    }
+
+    /// Takes up to `most` items in one transaction: waits as `wait` says for the first one, and takes
+    /// what else is there. Nothing where none came in time.
+    ///
+    /// # Errors
+    /// As [`SqliteQueue::get`]; [`Error::Decode`] only where it is about the first one.
+    pub fn get_many(&self, most: usize, wait: Wait) -> Result<Vec<T>> {
+        let decode = |_: &mut Thread, row: &Row| self.decode(row);
+        Ok(self.store.get_many(&mut Thread, this_thread(), wait, most, decode)?)
+    }
+
+    fn decode(&self, row: &Row) -> Result<T, Undecoded<Box<Error>>> {
+        self.codec.decode(&row.data).map_err(|source| {
+            let (path, sequence) = (self.store.path().to_owned(), row.id.cast_unsigned());
+            Undecoded::Broken(Box::new(Error::Decode { path, sequence, source }))
+        })
     }
 
     /// With [`SqliteOptions::auto_commit`] set to `false`, makes final what this thread has taken
@@ -160,4 +188,18 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     pub fn close(&self) -> Result<()> {
         self.store.close()
     }
+}
+
+/// The rows that are made of items, which all have the same options.
+pub(super) fn encode_all<T, C: Codec<T>>(
+    codec: &C,
+    items: &[T],
+    options: PutOptions,
+) -> Result<Vec<Put>> {
+    let encode = |item| {
+        let mut data = Vec::new();
+        codec.encode(item, &mut data).map_err(Error::Encode)?;
+        Ok(Put { data, options, ..Put::default() })
+    };
+    items.iter().map(encode).collect()
 }

@@ -38,7 +38,7 @@ impl Rank {
         self.priority
     }
 
-    fn of(kind: Kind, row: &SqlRow<'_>, priority_at: usize) -> rusqlite::Result<Self> {
+    pub(super) fn of(kind: Kind, row: &SqlRow<'_>, priority_at: usize) -> rusqlite::Result<Self> {
         let priority = match row.get_ref(priority_at)? {
             ValueRef::Integer(priority) => priority,
             ValueRef::Real(priority) => priority.floor() as i64,

@@ -3,6 +3,7 @@
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
+use super::batch::Pending;
 use super::store::{Put, Row};
 
 impl Row {
@@ -19,6 +20,13 @@ impl Put {
     /// The other spelling of the same item, where there is one.
     pub(super) fn other_value(&self) -> Option<ToSqlOutput<'_>> {
         self.also.as_deref().map(|data| spelled(data, self.text))
+    }
+}
+
+impl Pending {
+    /// As [`Put::other_value`].
+    pub(super) fn other_value(&self) -> Option<ToSqlOutput<'_>> {
+        self.also.as_deref().map(|data| spelled(data, self.row.text))
     }
 }
 

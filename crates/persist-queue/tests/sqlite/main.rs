@@ -3,8 +3,10 @@
 
 mod ack;
 mod batch;
+mod batch_looks;
 mod batch_model;
 mod dict;
 mod full_disk;
+mod many;
 mod plain;
 mod rows;

@@ -104,12 +104,12 @@ fn a_row_that_is_given_back_stands_where_it_stood() {
             put(&store, Put { options, ..bytes(data) });
         }
         let row = get(&store, Which::Next).unwrap();
-        store.give_back(&mut Thread, row.clone()).unwrap();
+        store.give_back(&mut Thread, vec![row.clone()]).unwrap();
         assert_eq!(store.size(&mut Thread).unwrap(), 4);
         let one = get(&store, Which::Next).unwrap();
         assert_eq!(one, row);
         let two = get(&store, Which::Next).unwrap();
-        store.give_back(&mut Thread, two.clone()).unwrap();
+        store.give_back(&mut Thread, vec![two.clone()]).unwrap();
         assert_eq!(get(&store, Which::Next).unwrap(), two, "{kind:?}");
     }
 }
