@@ -17,8 +17,10 @@ use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 use std::sync::{Once, OnceLock};
+
+use super::gate::Gate;
 
 const FREE: RawFd = -1;
 
@@ -63,7 +65,7 @@ pub(crate) struct NotInherited {
 impl NotInherited {
     pub(crate) fn open(options: &OpenOptions, path: &Path) -> io::Result<Self> {
         watch();
-        let gate = Gate::pass();
+        let gate = GATE.pass();
         let file = options.open(path)?;
         let slot = occupy(&FIRST, file.as_raw_fd());
         drop(gate);
@@ -87,7 +89,7 @@ impl Deref for NotInherited {
 impl Drop for NotInherited {
     fn drop(&mut self) {
         let descriptor = self.file.as_raw_fd();
-        let _gate = Gate::pass();
+        let _gate = GATE.pass();
         let ours =
             self.slot.compare_exchange(descriptor, FREE, Ordering::AcqRel, Ordering::Relaxed);
         if ours.is_ok() {
@@ -98,33 +100,15 @@ impl Drop for NotInherited {
     }
 }
 
-/// What only one thread can pass at a time: one that opens or closes a lock file, or one that forks.
-struct Gate;
-
-static CLOSED: AtomicBool = AtomicBool::new(false);
-
-impl Gate {
-    /// Not a mutex: the child of a fork must be able to open it.
-    fn pass() -> Self {
-        while CLOSED.swap(true, Ordering::Acquire) {
-            std::thread::yield_now();
-        }
-        Self
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        CLOSED.store(false, Ordering::Release);
-    }
-}
+/// Passed by a thread that opens or closes a lock file, and by one that forks.
+static GATE: Gate = Gate::new();
 
 extern "C" fn before() {
-    std::mem::forget(Gate::pass());
+    GATE.close();
 }
 
 extern "C" fn in_parent() {
-    drop(Gate);
+    GATE.open();
 }
 
 fn occupy(block: &'static Block, descriptor: RawFd) -> &'static AtomicI32 {
@@ -150,5 +134,5 @@ extern "C" fn in_child() {
         }
         block = current.next.get().copied();
     }
-    drop(Gate);
+    GATE.open();
 }

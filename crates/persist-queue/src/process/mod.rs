@@ -2,6 +2,7 @@
 //! keeps a lock until somebody asks for it, and what a fork must undo.
 
 pub(crate) mod fork;
+pub(crate) mod gate;
 pub(crate) mod keeper;
 pub(crate) mod lock;
 pub(crate) mod per_process;

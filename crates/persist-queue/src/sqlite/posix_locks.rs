@@ -28,11 +28,14 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::process::gate::Gate;
 
 /// How many forks lie between this process and the one that called [`calls`].
 static GENERATION: AtomicU64 = AtomicU64::new(0);
-static CLOSED: AtomicBool = AtomicBool::new(false);
+/// Passed by whoever uses the table, and by a thread that forks.
+static GATE: Gate = Gate::new();
 static TABLE: Guarded = Guarded(UnsafeCell::new(Table::new()));
 
 /// Device and number of a file.
@@ -375,36 +378,18 @@ struct Guarded(UnsafeCell<Table>);
 // SAFETY: only `with_table` and `in_child` touch what is in it, both with the gate closed.
 unsafe impl Sync for Guarded {}
 
-/// See `process/fork.rs`: one thread at a time passes it, and a thread that forks holds it.
-struct Gate;
-
-impl Gate {
-    fn pass() -> Self {
-        while CLOSED.swap(true, Ordering::Acquire) {
-            std::thread::yield_now();
-        }
-        Self
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        CLOSED.store(false, Ordering::Release);
-    }
-}
-
 fn with_table<R>(work: impl FnOnce(&mut Table) -> R) -> R {
-    let _gate = Gate::pass();
+    let _gate = GATE.pass();
     // SAFETY: whoever is here passed the gate, and `work` cannot come here again.
     work(unsafe { &mut *TABLE.0.get() })
 }
 
 extern "C" fn before_fork() {
-    std::mem::forget(Gate::pass());
+    GATE.close();
 }
 
 extern "C" fn in_parent() {
-    drop(Gate);
+    GATE.open();
 }
 
 extern "C" fn in_child() {
@@ -423,5 +408,5 @@ extern "C" fn in_child() {
     for descriptor in table.descriptors.values_mut() {
         descriptor.inherited = true;
     }
-    drop(Gate);
+    GATE.open();
 }
