@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-from types import ModuleType
 from typing import Any, Literal, TypeAlias
 
 from persistqueue import _native, serializers
+from persistqueue._handover import pickled, unpickled
 from persistqueue._native import FileView
 from persistqueue._serializer import Serializer, serializer_name
 
@@ -83,27 +82,16 @@ class Queue(_native.FileQueue):
 
     def __getstate__(self) -> dict[str, Any]:
         # Handed to another process, it opens the same folder there.
-        if self._arguments is None:
-            raise ValueError("a queue that was never opened cannot be pickled")
-        arguments = dict(self._arguments)
-        if isinstance(arguments["serializer"], ModuleType):
-            arguments["serializer"] = _ModuleName(arguments["serializer"].__name__)
-        return {**self.__dict__, "_arguments": arguments}
+        return pickled(self.__dict__, self._arguments)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        arguments = state.pop("_arguments")
-        if isinstance(arguments["serializer"], _ModuleName):
-            arguments["serializer"] = importlib.import_module(arguments["serializer"])
+        arguments = unpickled(state)
         self.__dict__.update(state)
         Queue.__init__(self, **arguments)
 
     def __del__(self) -> None:
         if self._arguments is not None:
             self.close()
-
-
-class _ModuleName(str):
-    """Stands in a pickle for a module, which cannot be pickled itself."""
 
 
 def _check_tempdir(path: StrPath, tempdir: StrPath) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 from persistqueue import _native, serializers
 from persistqueue._serializer import RowSerializer, Serializer
 from persistqueue._unique import speller
-from persistqueue.sqlbase import Durability, SQLiteBase, StrPath
+from persistqueue.queue import Durability, StrPath
+from persistqueue.sqlbase import SQLiteBase
 
 __all__ = [
     "AckStatus",

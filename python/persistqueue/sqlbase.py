@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Callable
-from types import ModuleType
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar
 
 from persistqueue import _native, serializers
+from persistqueue._handover import pickled, unpickled
 from persistqueue._serializer import RowSerializer, Serializer, serializer_name
+from persistqueue.queue import Durability, StrPath
 
 __all__ = ["Durability", "SQLiteBase"]
-
-StrPath: TypeAlias = str | os.PathLike[str]
-Durability: TypeAlias = Literal["process", "disk"] | float
-"""What a finished call survives: a dead process, a dead machine, or one but for so many seconds."""
 
 _MEMORY = ":memory:"
 _FILE = "data.db"
@@ -93,26 +89,16 @@ class SQLiteBase(_native.SqliteQueue):
 
     def __getstate__(self) -> dict[str, Any]:
         # Handed to another process, it opens the same file there.
-        if self._arguments is None:
-            raise ValueError("a queue that was never opened cannot be pickled")
+        state = pickled(self.__dict__, self._arguments)
         if self.memory_sql:
             raise ValueError("a queue in memory cannot be handed to another process")
-        arguments = dict(self._arguments)
-        if isinstance(arguments["serializer"], ModuleType):
-            arguments["serializer"] = _ModuleName(arguments["serializer"].__name__)
-        return {**self.__dict__, "_arguments": arguments}
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        arguments = state.pop("_arguments")
-        if isinstance(arguments["serializer"], _ModuleName):
-            arguments["serializer"] = importlib.import_module(arguments["serializer"])
+        arguments = unpickled(state)
         self.__dict__.update(state)
         SQLiteBase.__init__(self, **arguments)
 
     def __del__(self) -> None:
         if self._arguments is not None:
             self._leave()
-
-
-class _ModuleName(str):
-    """Stands in a pickle for a module, which cannot be pickled itself."""

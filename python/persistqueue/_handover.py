@@ -1,0 +1,29 @@
+"""How a queue is handed to another process: pickled as what it was opened with, opened there."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+
+def pickled(state: dict[str, Any], arguments: dict[str, Any] | None) -> dict[str, Any]:
+    """The state of an object that was opened with `arguments`, as it can be pickled."""
+    if arguments is None:
+        raise ValueError("a queue that was never opened cannot be pickled")
+    arguments = dict(arguments)
+    if isinstance(arguments["serializer"], ModuleType):
+        arguments["serializer"] = _ModuleName(arguments["serializer"].__name__)
+    return {**state, "_arguments": arguments}
+
+
+def unpickled(state: dict[str, Any]) -> dict[str, Any]:
+    """Takes out of a pickled state what the object is to be opened with."""
+    arguments: dict[str, Any] = state.pop("_arguments")
+    if isinstance(arguments["serializer"], _ModuleName):
+        arguments["serializer"] = importlib.import_module(arguments["serializer"])
+    return arguments
+
+
+class _ModuleName(str):
+    """Stands in a pickle for a module, which cannot be pickled itself."""
