@@ -75,6 +75,29 @@ impl Signal {
     }
 }
 
+/// What callers of a queue wait for.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    /// An item came, or came back.
+    pub(crate) items: Signal,
+    /// There is room.
+    pub(crate) space: Signal,
+    /// An item is finished.
+    pub(crate) done: Signal,
+}
+
+impl Signals {
+    pub(crate) fn notify_all(&self) {
+        self.items.notify_all();
+        self.space.notify_all();
+        self.done.notify_all();
+    }
+
+    pub(crate) fn are_awaited(&self) -> bool {
+        self.items.is_awaited() || self.space.is_awaited() || self.done.is_awaited()
+    }
+}
+
 /// How a sleep ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slept {

@@ -23,7 +23,7 @@ use crate::error::{Context, Slim};
 use crate::process::fork;
 use crate::process::keeper::{self, Keeper};
 use crate::storage::Storage;
-use crate::wait::{Attempt, Outcome, Signal, Thread, Wait, wait_for};
+use crate::wait::{Attempt, Outcome, Signal, Signals, Thread, Wait, wait_for};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -43,29 +43,6 @@ pub(super) struct Log {
     pub(super) totals: Totals,
     pub(super) committer: Committer,
     keeper: OnceLock<Arc<Keeper>>,
-}
-
-/// What callers wait for.
-#[derive(Debug, Default)]
-pub(super) struct Signals {
-    /// An item came.
-    pub(super) items: Signal,
-    /// There is room.
-    pub(super) space: Signal,
-    /// An item is finished.
-    pub(super) done: Signal,
-}
-
-impl Signals {
-    pub(super) fn notify_all(&self) {
-        self.items.notify_all();
-        self.space.notify_all();
-        self.done.notify_all();
-    }
-
-    pub(super) fn are_awaited(&self) -> bool {
-        self.items.is_awaited() || self.space.is_awaited() || self.done.is_awaited()
-    }
 }
 
 /// What happened to this log since this process opened it, by whomever.

@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use super::claims::Owner;
+use super::lock;
 use super::scan::{Rank, Scan, claim_one};
 use super::store::{Attachment, Put, Row, Which, now};
 use crate::sql::Kind;
@@ -69,10 +70,6 @@ pub(super) struct State {
     pub(super) unwritten_flights: usize,
     /// Rows that were given back since the last take.
     pub(super) returned: Vec<Rank>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Batch {

@@ -2,10 +2,11 @@
 //! answers them all.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::connection::{explain, is_disk_full, wait_for_lock};
+use super::lock;
 use super::session::Session;
 use crate::{Error, Result};
 
@@ -59,10 +60,6 @@ pub(super) struct Terms {
     pub(super) patience: Duration,
     /// It makes the database larger: where the disk is almost full it is refused.
     pub(super) grows: bool,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Committer {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, Weak};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -14,6 +14,7 @@ use super::claims::Claims;
 use super::commit::{Committer, Terms};
 use super::connection::{self, Place, explain, path_beside, wait_for_lock};
 use super::flush_timer::FlushTimer;
+use super::lock;
 use super::room::Room;
 use super::schema::Table;
 use super::session::Session;
@@ -21,7 +22,7 @@ use crate::error::Context;
 use crate::process::keeper::{self, Keeper, Kept};
 use crate::process::per_process::PerProcess;
 use crate::sql::Kind;
-use crate::wait::Signal;
+use crate::wait::Signals;
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -66,29 +67,6 @@ impl Shared {
     }
 }
 
-/// What callers wait for.
-#[derive(Debug, Default)]
-pub(super) struct Signals {
-    /// An item came, or came back.
-    pub(super) items: Signal,
-    /// There is room.
-    pub(super) space: Signal,
-    /// An item is finished.
-    pub(super) done: Signal,
-}
-
-impl Signals {
-    pub(super) fn notify_all(&self) {
-        self.items.notify_all();
-        self.space.notify_all();
-        self.done.notify_all();
-    }
-
-    fn are_awaited(&self) -> bool {
-        self.items.is_awaited() || self.space.is_awaited() || self.done.is_awaited()
-    }
-}
-
 /// The longest time between two looks: a wake-up can be missed where inotify runs over.
 const UNTIL_POKED: Duration = Duration::from_millis(500);
 /// The shortest one; each is half as long again as the one before.
@@ -98,10 +76,6 @@ type Registry = Mutex<HashMap<PathBuf, Weak<Database>>>;
 
 /// The databases that are open in this process.
 static REGISTRY: LazyLock<PerProcess<Registry>> = LazyLock::new(|| PerProcess::new(Arc::default()));
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Database {
     /// Opens the database; two objects on one file share it.

@@ -49,3 +49,10 @@ pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
 pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A panic under a lock is not passed on to the other threads.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
