@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 
-use super::connection::Place;
-use super::database::Shared;
+use super::commit::Terms;
+use super::database::{Database, Shared};
 use super::get::read;
 use super::hold::give_back;
 use super::holder;
@@ -55,11 +55,9 @@ impl SqliteStore {
         H::Error: From<Error>,
     {
         let (attached, terms) = (self.attached()?, self.terms());
-        let options = self.options.clone();
+        let options = Arc::clone(&self.options);
         let settled = work(host, &attached, move |attached| {
-            let place = attached.database.place.clone();
-            let (shared, holder) = (Arc::clone(&attached.shared), attached.holder_name());
-            let settling = Settling { place, shared, options, holder };
+            let settling = Settling::new(attached, options);
             attached.database.write(terms, move |session| {
                 rows.iter()
                     .map(|(id, token)| settling.settle(session, *id, *token, settlement))
@@ -90,11 +88,9 @@ impl SqliteStore {
         H::Error: From<Error>,
     {
         let (attached, terms) = (self.attached()?, self.terms());
-        let options = self.options.clone();
+        let options = Arc::clone(&self.options);
         work(host, &attached, move |attached| {
-            let place = attached.database.place.clone();
-            let (shared, holder) = (Arc::clone(&attached.shared), attached.holder_name());
-            let settling = Settling { place, shared, options, holder };
+            let settling = Settling::new(attached, options);
             attached.database.write(terms, move |session| {
                 if settling.held(session, id, token)?.is_none() {
                     return Ok(false);
@@ -115,9 +111,8 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
-        let (attached, options) = (self.attached()?, self.options.clone());
-        let resumed = work(host, &attached, move |attached| attached.resume(&options))?;
-        Ok(resumed)
+        let (attached, options) = (self.attached()?, Arc::clone(&self.options));
+        work(host, &attached, move |attached| attached.resume(&options))
     }
 
     /// Removes rows that are acknowledged, and failed ones where `failed` says so: at most `most`,
@@ -214,10 +209,10 @@ impl SqliteStore {
 }
 
 impl Attachment {
-    pub(super) fn resume(&self, options: &SqliteOptions) -> Result<u64> {
-        let terms = super::commit::Terms { full: true, patience: options.timeout, grows: false };
+    pub(super) fn resume(&self, options: &Arc<SqliteOptions>) -> Result<u64> {
+        let terms = Terms { full: true, patience: options.timeout, grows: false };
         let (place, shared) = (self.database.place.clone(), Arc::clone(&self.shared));
-        let options = options.clone();
+        let options = Arc::clone(options);
         let any = self.database.read(terms.patience, |connection| {
             let mut statement = connection.prepare_cached(&shared.table.ack.holders)?;
             statement.exists([])
@@ -259,13 +254,22 @@ impl Attachment {
 
 /// One who settles.
 struct Settling {
-    place: Place,
+    database: Arc<Database>,
     shared: Arc<Shared>,
-    options: SqliteOptions,
+    options: Arc<SqliteOptions>,
     holder: String,
 }
 
 impl Settling {
+    fn new(attached: &Attachment, options: Arc<SqliteOptions>) -> Self {
+        Self {
+            database: Arc::clone(&attached.database),
+            shared: Arc::clone(&attached.shared),
+            holder: attached.holder_name(),
+            options,
+        }
+    }
+
     /// How often a row was delivered that this object holds.
     fn held(
         &self,
@@ -287,7 +291,7 @@ impl Settling {
                 token.is_none_or(|token| current == Some(token))
             }
             // Nobody's any more.
-            Some(holder) => token.is_none() && !holder::is_alive(&self.place, &holder),
+            Some(holder) => token.is_none() && !holder::is_alive(&self.database.place, &holder),
             // Of somebody who knew no holders. Where it was delivered by one of ours before, a number
             // without a token may be from that delivery, and says nothing about this one.
             None => token.is_none() && current.is_none(),

@@ -53,7 +53,7 @@ impl SqliteStore {
         H::Error: From<Error>,
     {
         let (terms, lease) = (self.terms(), lease.or(self.options.lease));
-        let options = Arc::new(self.options.clone());
+        let options = Arc::clone(&self.options);
         let held = self.wait(
             host,
             |shared| &shared.signals.items,

@@ -22,7 +22,8 @@ use crate::{Durability, Error, Result};
 #[derive(Debug)]
 pub struct SqliteStore {
     pub(super) place: Place,
-    pub(super) options: SqliteOptions,
+    /// Shared with work that goes on in another thread.
+    pub(super) options: Arc<SqliteOptions>,
     pub(super) acks: bool,
     attachment: PerProcess<Attachment>,
     closed: AtomicBool,
@@ -109,6 +110,7 @@ impl SqliteStore {
     /// As [`SqliteOptions::open_with`].
     pub fn open(path: &Path, options: SqliteOptions, acks: bool) -> Result<Self> {
         options.durability.check()?;
+        let options = Arc::new(options);
         let place =
             if path == Path::new(":memory:") { Place::Memory } else { database::place(path)? };
         let attachment = Arc::new(Attachment::new(&place, &options, acks)?);
@@ -236,7 +238,7 @@ where
 }
 
 impl Attachment {
-    fn new(place: &Place, options: &SqliteOptions, acks: bool) -> Result<Self> {
+    fn new(place: &Place, options: &Arc<SqliteOptions>, acks: bool) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let database = Database::open(place, options.timeout)?;
         let shared = database.queue(options.kind, acks, &options.name, options.timeout)?;
