@@ -1,6 +1,7 @@
 """Queues on disk that live in your process and survive it."""
 
 from persistqueue import serializers
+from persistqueue.async_queue import AsyncQueue
 from persistqueue.exceptions import (
     ClosedError,
     ConsumedElsewhereError,
@@ -28,6 +29,7 @@ from persistqueue.sqlqueue import FIFOSQLiteQueue, FILOSQLiteQueue, SQLiteQueue,
 
 __all__ = [
     "AckStatus",
+    "AsyncQueue",
     "ClosedError",
     "ConsumedElsewhereError",
     "CorruptedError",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from persistqueue.serializers import cbor2, json, msgpack, pickle
 
@@ -16,6 +16,19 @@ class Serializer(Protocol):
 
     def load(self, fp: Any, /) -> Any:
         """Reads one value from the binary file `fp`, which holds nothing else."""
+
+
+class AsyncSerializer(Protocol):
+    """As `Serializer`, for an asynchronous queue, which awaits what these two give."""
+
+    async def dump(self, value: Any, fp: Any, /) -> Any:
+        """Writes `value` to the binary file `fp`."""
+
+    async def load(self, fp: Any, /) -> Any:
+        """Reads one value from the binary file `fp`, which holds nothing else."""
+
+
+AnySerializer: TypeAlias = Serializer | AsyncSerializer
 
 
 class RowSerializer(Protocol):

@@ -7,9 +7,9 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from persistqueue._folder import Durability, StrPath
 from persistqueue._native import SqliteDict
 from persistqueue._views import Items, Keys, Values
-from persistqueue.queue import Durability, StrPath
 
 if TYPE_CHECKING:
     from typing_extensions import Self

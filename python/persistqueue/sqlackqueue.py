@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from persistqueue import _native, serializers
+from persistqueue._folder import Durability, StrPath
 from persistqueue._serializer import RowSerializer, Serializer
 from persistqueue._unique import speller
-from persistqueue.queue import Durability, StrPath
 from persistqueue.sqlbase import SQLiteBase
 
 __all__ = [

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from persistqueue import _native, serializers
+from persistqueue._folder import Durability, StrPath
 from persistqueue._handover import pickled, unpickled
 from persistqueue._serializer import RowSerializer, Serializer, serializer_name
-from persistqueue.queue import Durability, StrPath
 
 __all__ = ["Durability", "SQLiteBase"]
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use persist_queue::wait::{Host, Signal, Slept};
+use persist_queue::wait::{Host, Place, Slept};
 use pyo3::prelude::*;
 
 use crate::errors::Raised;
@@ -23,7 +23,13 @@ pub(crate) struct Caller<'a, 'py> {
 impl Host for Caller<'_, '_> {
     type Error = Raised;
 
-    fn sleep(&mut self, signal: &Signal, seen: u32, limit: Option<Duration>) -> Result<(), Raised> {
+    async fn sleep(
+        &mut self,
+        place: &Place<'_>,
+        seen: u32,
+        limit: Option<Duration>,
+    ) -> Result<(), Raised> {
+        let signal = place.signal();
         if green::is_patched(self.py)? {
             return Ok(self.green.sleep(self.py, signal, seen, limit)?);
         }
@@ -34,7 +40,7 @@ impl Host for Caller<'_, '_> {
         }
     }
 
-    fn offload<R: Send + 'static>(
+    async fn offload<R: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Raised> {
@@ -74,17 +80,22 @@ impl<'a, 'py> Patient<'a, 'py> {
 impl Host for Patient<'_, '_> {
     type Error = Raised;
 
-    fn sleep(&mut self, signal: &Signal, seen: u32, limit: Option<Duration>) -> Result<(), Raised> {
+    async fn sleep(
+        &mut self,
+        place: &Place<'_>,
+        seen: u32,
+        limit: Option<Duration>,
+    ) -> Result<(), Raised> {
         self.interrupted()?;
-        self.caller.sleep(signal, seen, limit)
+        self.caller.sleep(place, seen, limit).await
     }
 
-    fn offload<R: Send + 'static>(
+    async fn offload<R: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, Raised> {
         if !self.green {
-            return self.caller.offload(work);
+            return self.caller.offload(work).await;
         }
         let (result, interrupted) = green::offload(self.caller.py, work)?;
         if self.interrupted.is_ok() {
@@ -96,18 +107,22 @@ impl Host for Patient<'_, '_> {
 
 /// A number for the calling thread, or green thread, that no other one ever has.
 pub(crate) fn this_thread(py: Python<'_>) -> PyResult<u64> {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local! {
         static THREAD: Cell<u64> = const { Cell::new(0) };
     }
-    let next = || NEXT.fetch_add(1, Ordering::Relaxed);
     if green::is_patched(py)? {
-        return green::thread_number(py, next);
+        return green::thread_number(py, next_owner);
     }
     Ok(THREAD.with(|thread| {
         if thread.get() == 0 {
-            thread.set(next());
+            thread.set(next_owner());
         }
         thread.get()
     }))
+}
+
+/// A number that no thread, green thread or task has yet.
+pub(crate) fn next_owner() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }

@@ -1,14 +1,19 @@
 //! The Python face of persist-queue: extract, call, map errors. It decides nothing.
 
 mod ackqueue;
+mod async_queue;
 mod dict;
 mod errors;
+mod event_loop;
+mod folder;
 mod green;
 mod held;
 mod host;
 mod ids;
 mod legacy;
+mod operation;
 mod options;
+mod owner;
 mod queue;
 mod rows;
 mod serializer;
@@ -22,7 +27,11 @@ mod _native {
     #[pymodule_export]
     use super::ackqueue::SqliteAckQueue;
     #[pymodule_export]
+    use super::async_queue::AsyncFileQueue;
+    #[pymodule_export]
     use super::dict::SqliteDict;
+    #[pymodule_export]
+    use super::folder::FolderQueue;
     #[pymodule_export]
     use super::queue::FileQueue;
     #[pymodule_export]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use persist_queue::Wait;
 use persist_queue::sql::Kind;
 use persist_queue::sqlite::{PutOptions, Row, SqliteOptions, SqliteStore, Undecoded, Which};
-use persist_queue::wait::Host;
+use persist_queue::wait::{Host, now};
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -206,10 +206,8 @@ impl SqliteQueue {
             Some(work) => work.add_to(options)?,
             None => options,
         };
-        let store = self
-            .caller(py)
-            .offload(move || SqliteStore::open(&path, options, acks))?
-            .map_err(Raised::from)?;
+        let opened = now(self.caller(py).offload(move || SqliteStore::open(&path, options, acks)));
+        let store = opened?.map_err(Raised::from)?;
         self.open
             .set(Open { store: Arc::new(store), codec, maxsize })
             .map_err(|_| PyValueError::new_err("the queue is open already"))
@@ -419,7 +417,7 @@ impl SqliteQueue {
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         let Some(open) = self.open.get() else { return Ok(()) };
         let store = Arc::clone(&open.store);
-        self.caller(py).offload(move || store.close())?.map_err(Raised::from)?;
+        now(self.caller(py).offload(move || store.close()))?.map_err(Raised::from)?;
         self.green.notify(py)
     }
 

@@ -22,12 +22,13 @@
 //! and not a log: what is finished is gone. Limits: a record holds at most 4 GiB; Linux.
 //!
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
+//! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks.
 //! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes.
 //! * [`FileView`] looks at a queue and changes nothing.
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
 //!
 //! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `legacy` (converts folders that the
-//! Python library persist-queue wrote), `simulation` (a disk in memory, for tests).
+//! Python library persist-queue wrote), `tokio`, `simulation` (a disk in memory, for tests).
 
 pub mod codec;
 mod durability;
@@ -44,6 +45,8 @@ pub mod wait;
 pub use codec::Codec;
 pub use durability::Durability;
 pub use error::{Error, Result};
+#[cfg(feature = "tokio")]
+pub use file::AsyncFileQueue;
 pub use file::{FileQueue, FileView, Options, Rejected};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{DictOptions, SqliteAckQueue, SqliteDict, SqliteOptions, SqliteQueue};

@@ -23,7 +23,7 @@ use crate::error::{Context, Slim};
 use crate::process::fork;
 use crate::process::keeper::{self, Keeper};
 use crate::storage::Storage;
-use crate::wait::{Attempt, Outcome, Signal, Signals, Thread, Wait, wait_for};
+use crate::wait::{Attempt, Outcome, Signal, Signals, Thread, Wait, Waiting, now};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -238,9 +238,13 @@ impl Log {
 
     /// Enters the log, waiting for whoever is inside as long as it takes within reason.
     pub(super) fn enter_patiently(&self) -> Result<Inside<'_>> {
-        let outcome = wait_for(&mut Thread, &self.signals.done, Wait::No, |_| {
-            Ok(self.enter(Patience::Wait)?.map_or(Attempt::Busy, Attempt::Done))
-        })?;
+        let mut waiting = Waiting::new(&self.signals.done, Wait::No);
+        let outcome = loop {
+            let entered = self.enter(Patience::Wait)?.map_or(Attempt::Busy, Attempt::Done);
+            if let Some(outcome) = now(waiting.pace(&mut Thread, entered))? {
+                break outcome;
+            }
+        };
         match outcome {
             Outcome::Done(inside) => Ok(inside),
             Outcome::TimedOut | Outcome::Locked => {
@@ -461,10 +465,15 @@ impl Log {
 
 fn wait_for_lock(dir: &Path, locks: &Locks) -> Result<()> {
     let mut turn = false;
-    let outcome = wait_for(&mut Thread, &Signal::default(), Wait::No, |_| {
-        Ok(if locks.try_enter(&mut turn)? { Attempt::Done(()) } else { Attempt::Busy })
-    });
-    match outcome? {
+    let signal = Signal::default();
+    let mut waiting = Waiting::new(&signal, Wait::No);
+    let outcome = loop {
+        let entered = if locks.try_enter(&mut turn)? { Attempt::Done(()) } else { Attempt::Busy };
+        if let Some(outcome) = now(waiting.pace(&mut Thread, entered))? {
+            break outcome;
+        }
+    };
+    match outcome {
         Outcome::Done(()) => Ok(()),
         Outcome::TimedOut | Outcome::Locked => Err(Error::Locked { path: dir.to_owned() }),
     }

@@ -1,11 +1,13 @@
 //! The file queue: a log in a folder.
 //!
-//! From top to bottom: `queue` (typed) and `view` (read only) stand on `store` (bytes, waiting),
+//! From top to bottom: `queue` and `async_queue` (typed) and `view` (read only) stand on `store` (bytes, waiting),
 //! which attaches to a `log` through the `registry`. A log has a `head`, where `put` writes,
 //! and a tail, where `take` reads through a `reader` and keeps account in a `window`. `tenure`
 //! is how processes share it, `commit` how it survives a dead machine, `recovery` how it is
 //! found again. `record`, `segment` and `control` are the bytes, as docs/format.md has them.
 
+#[cfg(feature = "tokio")]
+mod async_queue;
 mod commit;
 mod control;
 #[cfg(feature = "legacy")]
@@ -32,8 +34,10 @@ mod tenure;
 mod view;
 mod window;
 
+#[cfg(feature = "tokio")]
+pub use async_queue::{AsyncFileQueue, Items};
 pub use options::Options;
 pub use queue::{FileQueue, Iter, Rejected};
-pub use store::{FileStore, Patience};
+pub use store::{FileStore, Patience, Taken};
 pub use take::Fate;
 pub use view::FileView;

@@ -3,18 +3,17 @@
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::options::Options;
-use super::store::{FileStore, Patience};
+use super::store::{FileStore, Patience, Taken};
 use super::take::Fate;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::error::Slim;
-use crate::wait::{Thread, Wait, this_thread};
+use crate::wait::{Thread, Wait, now, this_thread};
 use crate::{Error, Result};
 
 /// A first-in first-out queue in a folder, for any number of threads and processes.
@@ -99,6 +98,17 @@ fn with_buffer<R>(work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
     result
 }
 
+#[cfg(feature = "tokio")]
+impl<T, C> FileQueue<T, C> {
+    pub(super) fn store(&self) -> &FileStore {
+        &self.store
+    }
+
+    pub(super) fn tell_untold(&self) -> Slim<()> {
+        self.untold.tell()
+    }
+}
+
 impl<T, C: Codec<T>> FileQueue<T, C> {
     pub(super) fn new(options: Options, path: &Path, codec: C) -> Result<Self> {
         let store = FileStore::open(path, codec.name(), options, Patience::Wait)?;
@@ -134,7 +144,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     fn put_wait(&self, item: T, wait: Wait) -> Result<(), Rejected<T>> {
         let put = with_buffer(|payload| {
             self.encode(&item, payload)?;
-            Ok(self.store.put(&mut Thread, &[&*payload], wait)?)
+            Ok(self.store.put(&mut Thread, &[&*payload], wait).now()?)
         });
         put.map_err(|error| Rejected { item, error })
     }
@@ -153,7 +163,9 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
                 self.encode(item, &mut payload).map(|()| payload)
             })
             .collect::<Result<Vec<_>>>()
-            .and_then(|payloads| Ok(self.store.put(&mut Thread, &payloads, Wait::Forever)?));
+            .and_then(|payloads| {
+                Ok(self.store.put(&mut Thread, &payloads, Wait::Forever).now()?)
+            });
         put.map_err(|error| Rejected { item: items, error })
     }
 
@@ -190,7 +202,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     fn get_wait(&self, wait: Wait) -> Slim<Option<T>> {
         self.untold.tell()?;
         with_buffer(|payload| {
-            let taken = self.store.take(&mut Thread, this_thread(), wait, payload)?;
+            let taken = self.store.take(&mut Thread, this_thread(), wait, payload).now()?;
             taken.map(|taken| self.deliver(taken, payload)).transpose()
         })
     }
@@ -218,19 +230,27 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     }
 
     #[inline]
-    fn deliver(&self, sequence: u64, payload: &[u8]) -> Slim<T> {
-        let guard = Unsettled { store: &self.store, taken: sequence };
-        match self.codec.decode(payload) {
+    fn deliver(&self, mut taken: Taken<'_>, payload: &[u8]) -> Slim<T> {
+        match self.decode(&mut taken, payload) {
             Ok(item) => {
-                guard.settle(Fate::Delivered)?;
+                taken.settle(&mut Thread, Fate::Delivered).now()?;
                 Ok(item)
             }
-            Err(source) => {
-                guard.settle(Fate::Undecodable)?;
-                let path = self.store.dir().to_owned();
-                Err(Error::Decode { path, sequence, source }.into())
+            Err(error) => {
+                taken.settle(&mut Thread, Fate::Undecodable).now()?;
+                Err(error)
             }
         }
+    }
+
+    /// The item of a record that was taken, which is set aside where the codec panics.
+    #[inline]
+    pub(super) fn decode(&self, taken: &mut Taken<'_>, payload: &[u8]) -> Slim<T> {
+        taken.otherwise(Fate::Undecodable);
+        self.codec.decode(payload).map_err(|source| {
+            let (path, sequence) = (self.store.dir().to_owned(), taken.sequence());
+            Error::Decode { path, sequence, source }.into()
+        })
     }
 
     /// Makes final what this thread has taken so far. A thread that holds nothing finishes the
@@ -240,7 +260,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// [`Error::NothingUnfinished`] where it was called more often than there were items;
     /// [`Error::Io`].
     pub fn task_done(&self) -> Result<()> {
-        Ok(self.store.task_done(&mut Thread, this_thread())?)
+        Ok(self.store.task_done(&mut Thread, this_thread()).now()?)
     }
 
     /// Waits until `task_done` was called for each item.
@@ -248,7 +268,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`].
     pub fn join(&self) -> Result<()> {
-        self.store.join(&mut Thread, Wait::Forever)?;
+        now(self.store.join(&mut Thread, Wait::Forever))?;
         Ok(())
     }
 
@@ -258,7 +278,9 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// As [`FileQueue::get`].
     pub fn peek(&self) -> Result<Option<T>> {
         let mut payload = Vec::new();
-        let Some(sequence) = self.store.peek(&mut Thread, &mut payload)? else { return Ok(None) };
+        let Some(sequence) = now(self.store.peek(&mut Thread, &mut payload))? else {
+            return Ok(None);
+        };
         let path = || self.store.dir().to_owned();
         let decoded = self.codec.decode(&payload);
         decoded.map(Some).map_err(|source| Error::Decode { path: path(), sequence, source })
@@ -269,7 +291,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`].
     pub fn len(&self) -> Result<u64> {
-        Ok(self.store.size(&mut Thread)?)
+        Ok(now(self.store.size(&mut Thread))?)
     }
 
     /// Whether no item waits.
@@ -298,7 +320,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::ConsumedElsewhere`], [`Error::Io`].
     pub fn purge(&self) -> Result<u64> {
-        Ok(self.store.purge(&mut Thread)?)
+        Ok(now(self.store.purge(&mut Thread))?)
     }
 
     /// Makes all that was done survive a dead machine, at any durability.
@@ -306,7 +328,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     /// # Errors
     /// [`Error::Io`] where the disk refuses.
     pub fn flush(&self) -> Result<()> {
-        Ok(self.store.flush(&mut Thread)?)
+        Ok(now(self.store.flush(&mut Thread))?)
     }
 
     /// Gives back what this object has in flight and wakes who waits through it. Dropping does the
@@ -318,7 +340,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
         self.store.close()
     }
 
-    fn encode(&self, item: &T, payload: &mut Vec<u8>) -> Result<()> {
+    pub(super) fn encode(&self, item: &T, payload: &mut Vec<u8>) -> Result<()> {
         self.codec.encode(item, payload).map_err(Error::Encode)
     }
 }
@@ -343,30 +365,5 @@ impl<'a, T, C: Codec<T>> IntoIterator for &'a FileQueue<T, C> {
 
     fn into_iter(self) -> Iter<'a, T, C> {
         self.iter()
-    }
-}
-
-/// Sets a record aside whose codec panicked.
-struct Unsettled<'a> {
-    store: &'a FileStore,
-    taken: u64,
-}
-
-impl Unsettled<'_> {
-    #[inline]
-    fn settle(self, fate: Fate) -> Slim<()> {
-        let guard = ManuallyDrop::new(self);
-        if guard.store.is_settled_by(fate) { Ok(()) } else { guard.settle_now(fate) }
-    }
-
-    #[inline(never)]
-    fn settle_now(&self, fate: Fate) -> Slim<()> {
-        self.store.settle(&mut Thread, this_thread(), &[self.taken], fate)
-    }
-}
-
-impl Drop for Unsettled<'_> {
-    fn drop(&mut self) {
-        let _ = self.settle_now(Fate::Undecodable);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The `try_` calls never wait for an item. The others wait, in the manner of the given host.
 
+use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use super::segment;
 use super::take::Fate;
 use crate::error::{Context, Slim};
 use crate::process::fork;
-use crate::wait::{Attempt, Host, Outcome, Signal, Wait, wait_for};
+use crate::wait::{Attempt, Call, Host, Outcome, Signal, Wait, Waiting};
 use crate::{Durability, Error, Result};
 
 pub use super::log::Patience;
@@ -118,70 +119,79 @@ impl FileStore {
         None
     }
 
-    /// Tries, and tries again whenever `signal` says that it may have come true.
-    fn wait<T, H: Host>(
+    /// One attempt.
+    #[inline]
+    fn first<T>(
         &self,
-        host: &mut H,
-        signal: fn(&Log) -> &Signal,
-        wait: Wait,
-        mut attempt: impl FnMut(&Log, &Handle) -> Slim<Attempt<T>>,
-    ) -> Result<Option<T>, H::Error>
-    where
-        H::Error: From<Error>,
-    {
-        self.check_open().map_err(|error| *error)?;
+        attempt: &mut impl FnMut(&Log, &Handle) -> Slim<Attempt<T>>,
+    ) -> Slim<Attempt<T>> {
+        self.check_open()?;
         let later;
         let Attachment { log, handle } = if self.is_first() {
             &*self.first
         } else {
-            later = self.attached_in_child().map_err(|error| *error)?;
+            later = self.attached_in_child()?;
             &*later
         };
-        // Not in `wait_for`: what is called from two places is not compiled into the caller, and
-        // almost every call is done with the first attempt.
-        let first = attempt(log, handle);
-        if let Ok(Attempt::Done(value)) = first {
-            return Ok(Some(value));
-        }
-        let mut first = Some(first);
-        let outcome = wait_for(host, signal(log), wait, |_| {
-            let attempted = match first.take() {
-                Some(first) => first,
-                None => self.check_open().and_then(|()| attempt(log, handle)),
-            };
-            attempted.map_err(|error| (*error).into())
-        });
+        // In one place: what is called from two is not compiled into the caller.
+        attempt(log, handle)
+    }
+
+    /// Tries, and tries again whenever `signal` says that it may have come true. `first` is what the
+    /// first attempt gave.
+    async fn wait<T, H: Host>(
+        &self,
+        host: &mut H,
+        signal: fn(&Log) -> &Signal,
+        wait: Wait,
+        (first, mut attempt): (Slim<Attempt<T>>, impl FnMut(&Log, &Handle) -> Slim<Attempt<T>>),
+    ) -> Result<Option<T>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let attached = self.attached().map_err(|error| *error)?;
+        let Attachment { log, handle } = &*attached;
+        let asking = Asking(log);
+        let mut waiting = Waiting::new(signal(log), wait);
+        let mut tried = first;
+        let outcome = loop {
+            let tried_now = tried.map_err(|error| *error)?;
+            if let Some(outcome) = waiting.pace(host, tried_now).await? {
+                break outcome;
+            }
+            tried = self.check_open().and_then(|()| attempt(log, handle));
+        };
         match outcome {
-            Ok(Outcome::Done(value)) => return Ok(Some(value)),
-            // Others may be waiting behind the turn that was asked for in vain.
-            _ => log.stop_asking(),
-        }
-        match outcome? {
+            Outcome::Done(value) => {
+                std::mem::forget(asking);
+                Ok(Some(value))
+            }
+            Outcome::TimedOut => Ok(None),
             Outcome::Locked => Err(log.locked().into()),
-            Outcome::Done(_) | Outcome::TimedOut => Ok(None),
         }
     }
 
     /// As [`FileStore::wait`], for what needs no more than the lock.
-    fn now<T, H: Host>(
+    async fn now<T, H: Host>(
         &self,
         host: &mut H,
-        attempt: impl Fn(&Log, &Handle) -> Slim<Attempt<T>>,
+        mut attempt: impl FnMut(&Log, &Handle) -> Slim<Attempt<T>>,
     ) -> Result<T, H::Error>
     where
         H::Error: From<Error>,
     {
-        let done = self.wait(host, |log| &log.signals.done, Wait::No, attempt)?;
+        let first = self.first(&mut attempt);
+        let done = self.wait(host, |log| &log.signals.done, Wait::No, (first, attempt)).await?;
         done.ok_or_else(|| Error::Locked { path: self.dir.clone() }.into())
     }
 
-    fn commit<H: Host>(&self, host: &mut H, ticket: Option<Ticket>) -> Result<(), H::Error>
+    async fn commit<H: Host>(&self, host: &mut H, ticket: Option<Ticket>) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
         let Some(ticket) = ticket else { return Ok(()) };
         let Some(attachment) = self.existing() else { return Ok(()) };
-        host.offload(move || attachment.log.commit(ticket))?.map_err(Into::into)
+        host.offload(move || attachment.log.commit(ticket)).await?.map_err(Into::into)
     }
 
     /// Puts payloads in one piece, all of them or none.
@@ -189,157 +199,135 @@ impl FileStore {
     /// # Errors
     /// [`Error::Full`] where there was no room in time; [`Error::TooLarge`]; [`Error::Io`]. After an
     /// error nothing was put.
+    #[inline]
     pub fn put<P: AsRef<[u8]>, H: Host>(
         &self,
         host: &mut H,
         payloads: &[P],
         wait: Wait,
-    ) -> Result<(), H::Error>
+    ) -> Call<Result<(), H::Error>, impl Future<Output = Result<(), H::Error>>>
     where
         H::Error: From<Error>,
     {
         if payloads.is_empty() {
-            return Ok(());
+            return Call::Done(Ok(()));
         }
-        let put = self.wait(
-            host,
-            |log| &log.signals.space,
-            wait,
-            |log, handle| log.put(handle, payloads),
-        )?;
-        match put {
-            Some(ticket) => self.commit(host, ticket),
-            None => Err(Error::Full { path: self.dir.clone(), limit: self.options.maxsize }.into()),
+        let mut attempt = |log: &Log, handle: &Handle| log.put(handle, payloads);
+        let first = self.first(&mut attempt);
+        if let Ok(Attempt::Done(None)) = first {
+            return Call::Done(Ok(()));
         }
+        Call::Waits(async move {
+            match self.wait(host, |log| &log.signals.space, wait, (first, attempt)).await? {
+                Some(ticket) => self.commit(host, ticket).await,
+                None => {
+                    Err(Error::Full { path: self.dir.clone(), limit: self.options.maxsize }.into())
+                }
+            }
+        })
     }
 
-    /// Takes the next record for `thread`, and gives its sequence number; its payload replaces what
-    /// is in `into`. Nothing where none came in time. Each record that was taken must be settled.
+    /// Takes the next record for `owner`, a thread or whoever else a number stands for; its payload
+    /// replaces what is in `into`. Nothing where none came in time.
     ///
     /// # Errors
     /// [`Error::Corrupted`] once for each damaged place, [`Error::ConsumedElsewhere`],
     /// [`Error::Io`].
-    pub fn take<H: Host>(
-        &self,
+    #[inline]
+    pub fn take<'a, H: Host>(
+        &'a self,
         host: &mut H,
-        thread: u64,
+        owner: u64,
         wait: Wait,
         into: &mut Vec<u8>,
-    ) -> Result<Option<u64>, H::Error>
+    ) -> Call<
+        Result<Option<Taken<'a>>, H::Error>,
+        impl Future<Output = Result<Option<Taken<'a>>, H::Error>>,
+    >
     where
         H::Error: From<Error>,
     {
-        self.wait(
-            host,
-            |log| &log.signals.items,
-            wait,
-            |log, handle| {
-                into.clear();
-                log.take(handle, thread, into)
-            },
-        )
+        let mut attempt = move |log: &Log, handle: &Handle| {
+            into.clear();
+            log.take(handle, owner, into)
+        };
+        let taken = move |sequence| Taken::new(self, owner, sequence);
+        let first = self.first(&mut attempt);
+        if let Ok(Attempt::Done(sequence)) = first {
+            return Call::Done(Ok(Some(taken(sequence))));
+        }
+        Call::Waits(async move {
+            let waited = self.wait(host, |log| &log.signals.items, wait, (first, attempt)).await?;
+            Ok(waited.map(taken))
+        })
     }
 
-    /// Says what became of records that `thread` took.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where that cannot be stored; the records then wait again. Where it is stored and
-    /// cannot be flushed the records stay delivered, and the next put says so.
-    #[inline]
-    pub fn settle<H: Host>(
-        &self,
-        host: &mut H,
-        thread: u64,
-        taken: &[u64],
-        fate: Fate,
-    ) -> Result<(), H::Error>
-    where
-        H::Error: From<Error>,
-    {
-        if taken.is_empty() || self.is_settled_by(fate) {
-            return Ok(());
-        }
-        self.settle_taken(host, thread, taken, fate)
+    /// Has a record delivered again that `owner` keeps; see [`Taken::keep`].
+    pub fn give_back(&self, owner: u64, sequence: u64) {
+        drop(Taken::new(self, owner, sequence));
     }
 
     /// Whether `fate` is known already: without autosave a delivered record stays in flight.
     #[inline]
-    pub(super) fn is_settled_by(&self, fate: Fate) -> bool {
+    fn is_settled_by(&self, fate: Fate) -> bool {
         fate == Fate::Delivered && !self.options.autosave
-    }
-
-    fn settle_taken<H: Host>(
-        &self,
-        host: &mut H,
-        thread: u64,
-        taken: &[u64],
-        fate: Fate,
-    ) -> Result<(), H::Error>
-    where
-        H::Error: From<Error>,
-    {
-        let Some(attachment) = self.existing() else { return Ok(()) };
-        let Attachment { log, handle } = &*attachment;
-        let ticket =
-            match log.settle(handle, thread, taken, fate, handle.patience).map_err(Error::from)? {
-                Attempt::Done(ticket) => ticket,
-                Attempt::NotYet | Attempt::NotBefore(_) | Attempt::Busy => {
-                    let (attachment, taken) = (Arc::clone(&attachment), taken.to_vec());
-                    let settle = move || {
-                        let Attachment { log, handle } = &*attachment;
-                        log.settle(handle, thread, &taken, fate, Patience::Wait)
-                    };
-                    match host.offload(settle)?.map_err(Error::from)? {
-                        Attempt::Done(ticket) => ticket,
-                        Attempt::NotYet | Attempt::NotBefore(_) | Attempt::Busy => None,
-                    }
-                }
-            };
-        let Some(ticket) = ticket else { return Ok(()) };
-        host.offload(move || attachment.log.commit_delivered(ticket))
     }
 
     /// Copies the payload of the next record into `into`; gives its sequence number.
     ///
     /// # Errors
     /// As [`FileStore::take`].
-    pub fn peek<H: Host>(&self, host: &mut H, into: &mut Vec<u8>) -> Result<Option<u64>, H::Error>
+    pub async fn peek<H: Host>(
+        &self,
+        host: &mut H,
+        into: &mut Vec<u8>,
+    ) -> Result<Option<u64>, H::Error>
     where
         H::Error: From<Error>,
     {
-        self.wait(
-            host,
-            |log| &log.signals.items,
-            Wait::No,
-            |log, handle| {
-                into.clear();
-                log.peek(handle, into)
-            },
-        )
+        let mut attempt = |log: &Log, handle: &Handle| {
+            into.clear();
+            log.peek(handle, into)
+        };
+        let first = self.first(&mut attempt);
+        self.wait(host, |log| &log.signals.items, Wait::No, (first, attempt)).await
     }
 
-    /// Makes final what `thread` has taken; where it holds nothing, the oldest record in flight.
+    /// Makes final what `owner` has taken; where it holds nothing, the oldest record in flight.
     ///
     /// # Errors
     /// [`Error::NothingUnfinished`] where it was called too often; [`Error::Io`].
-    pub fn task_done<H: Host>(&self, host: &mut H, thread: u64) -> Result<(), H::Error>
+    #[inline]
+    pub fn task_done<H: Host>(
+        &self,
+        host: &mut H,
+        owner: u64,
+    ) -> Call<Result<(), H::Error>, impl Future<Output = Result<(), H::Error>>>
     where
         H::Error: From<Error>,
     {
-        let ticket = self.now(host, |log, handle| log.task_done(handle, thread))?;
-        self.commit(host, ticket)
+        let mut attempt = move |log: &Log, handle: &Handle| log.task_done(handle, owner);
+        let first = self.first(&mut attempt);
+        if let Ok(Attempt::Done(None)) = first {
+            return Call::Done(Ok(()));
+        }
+        Call::Waits(async move {
+            let done = self.wait(host, |log| &log.signals.done, Wait::No, (first, attempt)).await?;
+            let ticket = done.ok_or_else(|| Error::Locked { path: self.dir.clone() })?;
+            self.commit(host, ticket).await
+        })
     }
 
     /// Removes all records that wait; gives how many there were.
     ///
     /// # Errors
     /// [`Error::ConsumedElsewhere`], [`Error::Io`].
-    pub fn purge<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    pub async fn purge<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
-        let (purged, ticket) = self.now(host, Log::purge)?;
-        self.commit(host, ticket)?;
+        let (purged, ticket) = self.now(host, Log::purge).await?;
+        self.commit(host, ticket).await?;
         Ok(purged)
     }
 
@@ -347,28 +335,25 @@ impl FileStore {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`].
-    pub fn join<H: Host>(&self, host: &mut H, wait: Wait) -> Result<bool, H::Error>
+    pub async fn join<H: Host>(&self, host: &mut H, wait: Wait) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
-        let joined = self.wait(
-            host,
-            |log| &log.signals.done,
-            wait,
-            |log, handle| {
-                let Some(inside) = log.enter(handle.patience)? else { return Ok(Attempt::Busy) };
-                drop(inside);
-                Ok(if handle.unfinished(log) == 0 { Attempt::Done(()) } else { Attempt::NotYet })
-            },
-        )?;
-        Ok(joined.is_some())
+        let mut attempt = |log: &Log, handle: &Handle| {
+            let Some(inside) = log.enter(handle.patience)? else { return Ok(Attempt::Busy) };
+            drop(inside);
+            Ok(if handle.unfinished(log) == 0 { Attempt::Done(()) } else { Attempt::NotYet })
+        };
+        let first = self.first(&mut attempt);
+        let joined = self.wait(host, |log| &log.signals.done, wait, (first, attempt));
+        Ok(joined.await?.is_some())
     }
 
     /// How many items the queue holds: all that wait, and what other objects have in flight.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Io`].
-    pub fn size<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    pub async fn size<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -376,6 +361,7 @@ impl FileStore {
             let Some(inside) = log.enter(handle.patience)? else { return Ok(Attempt::Busy) };
             Ok(Attempt::Done(inside.size(handle)))
         })
+        .await
     }
 
     /// How many items were put and are not done.
@@ -391,12 +377,12 @@ impl FileStore {
     ///
     /// # Errors
     /// [`Error::Io`] where the disk refuses.
-    pub fn flush<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
+    pub async fn flush<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
         let attachment = self.attached().map_err(|error| *error)?;
-        host.offload(move || attachment.log.flush_everything())?.map_err(Into::into)
+        host.offload(move || attachment.log.flush_everything()).await?.map_err(Into::into)
     }
 
     /// Whether [`FileStore::close`] was called.
@@ -437,6 +423,160 @@ impl Drop for FileStore {
         {
             std::mem::forget(later);
         }
+    }
+}
+
+/// A record that was taken, and its fate where this is dropped before it is settled.
+#[derive(Debug)]
+#[must_use = "it is given back when this is dropped"]
+pub struct Taken<'a> {
+    store: &'a FileStore,
+    owner: u64,
+    sequence: u64,
+    otherwise: Fate,
+}
+
+impl<'a> Taken<'a> {
+    #[inline]
+    fn new(store: &'a FileStore, owner: u64, sequence: u64) -> Self {
+        Self { store, owner, sequence, otherwise: Fate::GivenBack }
+    }
+
+    /// The record's number.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// What is to become of the record where this is dropped; it is given back unless another fate
+    /// is named here.
+    #[inline]
+    pub fn otherwise(&mut self, fate: Fate) {
+        self.otherwise = fate;
+    }
+
+    /// Makes that the record was delivered survive what the queue's level promises, while it can
+    /// still be taken back. Who delivers it then has nothing more to wait for.
+    ///
+    /// # Errors
+    /// [`Error::Io`]; the record is as before.
+    pub async fn promise<H: Host>(&mut self, _host: &mut H) -> Result<(), H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        Ok(())
+    }
+
+    /// Leaves the record in flight, to be finished with `task_done` or given back by its number.
+    pub fn keep(self) {
+        std::mem::forget(self);
+    }
+
+    /// Says what became of the record.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where that cannot be stored; the record then waits again. Where it is stored and
+    /// cannot be flushed the record stays delivered, and the next put says so.
+    #[inline]
+    pub fn settle<H: Host>(
+        self,
+        host: &mut H,
+        fate: Fate,
+    ) -> Call<Result<(), H::Error>, impl Future<Output = Result<(), H::Error>>>
+    where
+        H::Error: From<Error>,
+    {
+        if self.store.is_settled_by(fate) {
+            std::mem::forget(self);
+            return Call::Done(Ok(()));
+        }
+        self.settle_now(host, fate)
+    }
+
+    #[inline(never)]
+    fn settle_now<H: Host>(
+        mut self,
+        host: &mut H,
+        fate: Fate,
+    ) -> Call<Result<(), H::Error>, impl Future<Output = Result<(), H::Error>>>
+    where
+        H::Error: From<Error>,
+    {
+        let Some(attachment) = self.store.existing() else {
+            std::mem::forget(self);
+            return Call::Done(Ok(()));
+        };
+        self.otherwise = Fate::GivenBack;
+        let first = self.try_settle(&attachment, fate, attachment.handle.patience);
+        if let Ok(Attempt::Done(None)) = first {
+            std::mem::forget(self);
+            return Call::Done(Ok(()));
+        }
+        Call::Waits(async move {
+            let settled = self.settle_on(host, &attachment, fate, first).await?;
+            // Also after an error: the log has given the record back.
+            std::mem::forget(self);
+            match settled.map_err(Error::from)? {
+                Attempt::Done(Some(ticket)) => {
+                    host.offload(move || attachment.log.commit_delivered(ticket)).await
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    fn try_settle(
+        &self,
+        Attachment { log, handle }: &Attachment,
+        fate: Fate,
+        patience: Patience,
+    ) -> Slim<Attempt<Option<Ticket>>> {
+        log.settle(handle, self.owner, &[self.sequence], fate, patience)
+    }
+
+    /// Tries again for as long as another thread is inside, where this one may not wait for it.
+    async fn settle_on<H: Host>(
+        &self,
+        host: &mut H,
+        attachment: &Attachment,
+        fate: Fate,
+        first: Slim<Attempt<Option<Ticket>>>,
+    ) -> Result<Slim<Attempt<Option<Ticket>>>, H::Error> {
+        let mut waiting = Waiting::new(&attachment.log.signals.done, Wait::No);
+        let mut tried = first;
+        let outcome = loop {
+            let settled = match tried {
+                Ok(Attempt::Busy) => Attempt::Busy,
+                tried => Attempt::Done(tried),
+            };
+            if let Some(outcome) = waiting.pace(host, settled).await? {
+                break outcome;
+            }
+            tried = self.try_settle(attachment, fate, Patience::Leave);
+        };
+        Ok(match outcome {
+            Outcome::Done(tried) => tried,
+            Outcome::TimedOut | Outcome::Locked => {
+                self.try_settle(attachment, fate, Patience::Wait)
+            }
+        })
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        let Some(attachment) = self.store.existing() else { return };
+        // Neither of these fates is written, so neither can fail.
+        let _ = self.try_settle(&attachment, self.otherwise, Patience::Wait);
+    }
+}
+
+/// A caller that may have asked for the next turn. One who gives up lets others have it, who may be
+/// waiting behind it.
+struct Asking<'a>(&'a Log);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.0.stop_asking();
     }
 }
 

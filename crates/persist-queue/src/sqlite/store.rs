@@ -15,7 +15,7 @@ use super::database::{self, Database, Shared};
 use super::holder::Holder;
 use super::options::SqliteOptions;
 use crate::process::per_process::PerProcess;
-use crate::wait::{Attempt, Host, Outcome, Signal, Wait, wait_for};
+use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, now as ready};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -165,12 +165,12 @@ impl SqliteStore {
         H::Error: From<Error>,
     {
         let attached = self.attached()?;
-        let outcome = wait_for(host, signal(&attached.shared), wait, |host| {
+        let mut waiting = Waiting::new(signal(&attached.shared), wait);
+        let outcome = loop {
             if self.is_closed() {
                 return Err(Error::Closed { path: self.path().to_owned() }.into());
             }
-            let tried = attempt(host, &attached)?;
-            Ok(match tried {
+            let tried = match attempt(host, &attached)? {
                 Attempt::NotYet if wait != Wait::No => {
                     Attempt::NotBefore(attached.database.expect_changes())
                 }
@@ -178,8 +178,11 @@ impl SqliteStore {
                     Attempt::NotBefore(time.min(attached.database.expect_changes()))
                 }
                 tried => tried,
-            })
-        })?;
+            };
+            if let Some(outcome) = ready(waiting.pace(host, tried))? {
+                break outcome;
+            }
+        };
         match outcome {
             Outcome::Done(value) => Ok(Some(value)),
             Outcome::TimedOut => Ok(None),
@@ -234,7 +237,7 @@ where
     H::Error: From<Error>,
 {
     let attached = Arc::clone(attached);
-    host.offload(move || work(&attached))?.map_err(Into::into)
+    ready(host.offload(move || work(&attached)))?.map_err(Into::into)
 }
 
 impl Attachment {

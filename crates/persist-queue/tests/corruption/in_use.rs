@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use persist_queue::storage::{Fault, SimulatedDisk};
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, Wait};
 
 use crate::image::{Image, PATH, RECORD_HEADER, Record, SEGMENT_HEADER, names, write};
@@ -55,7 +55,7 @@ fn damage_that_was_told_counts_as_done() {
         queue.done(left).unwrap();
         assert_eq!(queue.store.unfinished().unwrap(), left);
     }
-    assert!(queue.store.join(&mut Thread, Wait::No).unwrap());
+    assert!(now(queue.store.join(&mut Thread, Wait::No)).unwrap());
 }
 
 #[test]

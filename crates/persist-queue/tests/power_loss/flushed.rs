@@ -1,7 +1,7 @@
 //! Levels process and interval: what was flushed survives.
 
 use persist_queue::Durability;
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 
 use crate::states::{FEW, MANY, check_each_state, each_state};
 use crate::support::run::Run;
@@ -15,7 +15,7 @@ fn a_flush_makes_everything_sure(level: Durability) {
     for (index, op) in script::full(level).into_iter().enumerate() {
         run.must(op);
         if index % 7 == 0 {
-            run.subject.as_ref().unwrap().store.flush(&mut Thread).unwrap();
+            now(run.subject.as_ref().unwrap().store.flush(&mut Thread)).unwrap();
             check_each_state(&run, MANY, &run.promise());
         }
     }
@@ -39,7 +39,7 @@ fn at_level_interval_what_was_flushed_stays() {
     for (index, op) in script::full(INTERVAL).into_iter().enumerate() {
         run.must(op);
         if index % 7 == 0 {
-            run.subject.as_ref().unwrap().store.flush(&mut Thread).unwrap();
+            now(run.subject.as_ref().unwrap().store.flush(&mut Thread)).unwrap();
             flushed = run.oracle.stored();
             until = run.oracle.next_id();
         }

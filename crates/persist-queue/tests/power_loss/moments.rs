@@ -45,7 +45,7 @@ fn consume(shared: &Shared, known: &Mutex<Known>, thread: u64, until: u64) {
             continue;
         }
         known.lock().unwrap().finishing.extend(&taken);
-        shared.store.task_done(&mut Thread, thread).unwrap();
+        shared.store.task_done(&mut Thread, thread).now().unwrap();
         known.lock().unwrap().done.extend(&taken);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use persist_queue::file::{FileStore, Patience};
 use persist_queue::storage::Fault;
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Durability, Error, Result, Wait};
 
 use crate::support::gate::{GatedDisk, wait_until};
@@ -38,7 +38,7 @@ impl Shared {
     }
 
     pub(crate) fn put(&self, id: u64) -> Result<()> {
-        Ok(self.store.put(&mut Thread, &[payload(id)], Wait::No)?)
+        Ok(self.store.put(&mut Thread, &[payload(id)], Wait::No).now()?)
     }
 
     pub(crate) fn take(&self) -> Option<u64> {
@@ -47,8 +47,11 @@ impl Shared {
 
     pub(crate) fn take_by(&self, thread: u64) -> Option<u64> {
         let mut bytes = Vec::new();
-        let taken = self.store.take(&mut Thread, thread, Wait::No, &mut bytes).unwrap();
-        taken.map(|_| identify(&bytes))
+        let taken = self.store.take(&mut Thread, thread, Wait::No, &mut bytes).now().unwrap();
+        taken.map(|taken| {
+            taken.keep();
+            identify(&bytes)
+        })
     }
 
     pub(crate) fn take_all(&self) -> Vec<u64> {
@@ -56,7 +59,7 @@ impl Shared {
     }
 
     pub(crate) fn size(&self) -> u64 {
-        self.store.size(&mut Thread).unwrap()
+        now(self.store.size(&mut Thread)).unwrap()
     }
 
     /// Puts in another thread, as far as it gets: written, and held at the gate or behind somebody

@@ -3,7 +3,7 @@
 use std::thread::scope;
 use std::time::Duration;
 
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, Wait};
 
 use crate::shared::{SETUP, Shared, failed, wakes_up, worked};
@@ -35,7 +35,7 @@ fn an_error_that_was_told_is_not_told_again() {
     let shared = Shared::new(SETUP);
     shared.fail_next_sync();
     assert!(shared.put(0).is_err());
-    shared.store.flush(&mut Thread).unwrap();
+    now(shared.store.flush(&mut Thread)).unwrap();
     shared.store.close().unwrap();
 }
 
@@ -126,7 +126,7 @@ fn who_waits_for_all_to_be_done_is_told_when_the_last_put_fails() {
     scope(|scope| {
         let gate = shared.disk.hold();
         let put = shared.start_put(scope, 0);
-        let joined = scope.spawn(|| shared.store.join(&mut Thread, Wait::Forever));
+        let joined = scope.spawn(|| now(shared.store.join(&mut Thread, Wait::Forever)));
         std::thread::sleep(Duration::from_millis(50));
         shared.fail_next_sync();
         gate.open();
@@ -142,7 +142,8 @@ fn who_waits_for_room_is_told_when_the_put_that_took_it_fails() {
     scope(|scope| {
         let gate = shared.disk.hold();
         let put = shared.start_put(scope, 0);
-        let waiting = scope.spawn(|| shared.store.put(&mut Thread, &[payload(1)], Wait::Forever));
+        let waiting =
+            scope.spawn(|| shared.store.put(&mut Thread, &[payload(1)], Wait::Forever).now());
         std::thread::sleep(Duration::from_millis(50));
         shared.fail_next_sync();
         gate.open();
@@ -166,7 +167,7 @@ fn a_flush_that_began_before_does_not_remove_what_was_finished_since() {
         let put = shared.start_put(scope, 4);
         shared.disk.wait_for_sync();
         let calls = shared.disk.disk.calls();
-        let done = scope.spawn(|| shared.store.task_done(&mut Thread, 1));
+        let done = scope.spawn(|| shared.store.task_done(&mut Thread, 1).now());
         wait_until("the control file", || shared.disk.disk.calls() > calls);
         shared.settle_down();
         shared.disk.let_through(1);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use persist_queue::file::{Fate, FileStore, Patience};
 use persist_queue::storage::Storage;
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, Options, Result, Wait};
 
 use super::item::{identify, payloads};
@@ -61,16 +61,16 @@ impl Subject {
     }
 
     pub(crate) fn put(&self, ids: &[u64]) -> Result<()> {
-        Ok(self.store.put(&mut Thread, &payloads(ids), Wait::No)?)
+        Ok(self.store.put(&mut Thread, &payloads(ids), Wait::No).now()?)
     }
 
     /// Takes as a typed queue does: with autosave it is settled at once.
     pub(crate) fn take(&mut self, thread: u64) -> Result<Option<u64>> {
         let mut payload = Vec::new();
-        let taken = self.store.take(&mut Thread, thread, Wait::No, &mut payload)?;
-        let Some(sequence) = taken else { return Ok(None) };
-        let id = identify(&payload);
-        self.store.settle(&mut Thread, thread, &[sequence], Fate::Delivered)?;
+        let taken = self.store.take(&mut Thread, thread, Wait::No, &mut payload).now()?;
+        let Some(taken) = taken else { return Ok(None) };
+        let (id, sequence) = (identify(&payload), taken.sequence());
+        taken.settle(&mut Thread, Fate::Delivered).now()?;
         if !self.autosave {
             self.taken.push(Taken { thread, id, sequence });
         }
@@ -78,11 +78,11 @@ impl Subject {
     }
 
     pub(crate) fn done(&self, thread: u64) -> Result<()> {
-        Ok(self.store.task_done(&mut Thread, thread)?)
+        Ok(self.store.task_done(&mut Thread, thread).now()?)
     }
 
     pub(crate) fn purge(&self) -> Result<u64> {
-        Ok(self.store.purge(&mut Thread)?)
+        Ok(now(self.store.purge(&mut Thread))?)
     }
 
     fn give_back(&mut self, thread: u64, id: Option<u64>) -> Result<()> {
@@ -90,7 +90,7 @@ impl Subject {
         match self.taken.iter().rposition(matches) {
             Some(index) => {
                 let taken = self.taken.remove(index);
-                Ok(self.store.settle(&mut Thread, thread, &[taken.sequence], Fate::GivenBack)?)
+                Ok(self.store.give_back(thread, taken.sequence))
             }
             None => Ok(()),
         }
@@ -102,18 +102,18 @@ impl Subject {
         self.taken = held;
         let stale: Vec<Taken> = stale;
         for taken in &stale {
-            self.store.settle(&mut Thread, taken.thread, &[taken.sequence], Fate::GivenBack)?;
+            self.store.give_back(taken.thread, taken.sequence);
         }
         Ok(())
     }
 
     pub(crate) fn peek(&self) -> Result<Option<u64>> {
         let mut payload = Vec::new();
-        let sequence = self.store.peek(&mut Thread, &mut payload)?;
+        let sequence = now(self.store.peek(&mut Thread, &mut payload))?;
         Ok(sequence.map(|_| identify(&payload)))
     }
 
     pub(crate) fn size(&self) -> Result<u64> {
-        Ok(self.store.size(&mut Thread)?)
+        Ok(now(self.store.size(&mut Thread))?)
     }
 }

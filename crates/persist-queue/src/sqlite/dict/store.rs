@@ -17,7 +17,7 @@ use crate::sqlite::commit::Terms;
 use crate::sqlite::connection::Place;
 use crate::sqlite::database::{self, Database};
 use crate::sqlite::session::Session;
-use crate::wait::Host;
+use crate::wait::{Host, now};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -215,11 +215,11 @@ impl DictStore {
         H::Error: From<Error>,
     {
         let (attached, patience) = (self.attached()?, self.options.timeout);
-        let shrunk = host.offload(move || {
+        let shrunk = now(host.offload(move || {
             attached.database.with_session("shrink", patience, |session| {
                 session.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
             })
-        })?;
+        }))?;
         Ok(shrunk?)
     }
 
@@ -256,9 +256,9 @@ impl DictStore {
         H::Error: From<Error>,
     {
         let (attached, patience) = (self.attached()?, self.options.timeout);
-        let read = host.offload(move || {
+        let read = now(host.offload(move || {
             attached.database.read(patience, |connection| work(connection, &attached.table))
-        })?;
+        }))?;
         Ok(read?)
     }
 
@@ -277,10 +277,10 @@ impl DictStore {
             patience: self.options.timeout,
             grows,
         };
-        let written = host.offload(move || {
+        let written = now(host.offload(move || {
             let database = Arc::clone(&attached.database);
             database.write(terms, move |session| work(session, &attached.table))
-        })?;
+        }))?;
         Ok(written?)
     }
 }

@@ -1,0 +1,242 @@
+//! An awaitable that drives a future of the core, in the way of a coroutine: asyncio's tasks take it
+//! for one. A call that is ready at once makes no future of asyncio's.
+
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyValueError};
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use crate::event_loop::{Seat, seat};
+
+type Driven = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
+
+/// See the module.
+#[pyclass(frozen, module = "persistqueue._native")]
+pub(crate) struct Operation {
+    running: Arc<Running>,
+    errands: Errands,
+}
+
+/// The future, as it is known to the event loop, too.
+pub(crate) struct Running(Mutex<State>);
+
+struct State {
+    future: Option<Driven>,
+    /// Where it waits; nothing before it has to.
+    seat: Option<Seat>,
+    /// The process that it belongs to.
+    process: u32,
+}
+
+impl Running {
+    /// Drops the future: whoever would go on with it is gone. Does nothing while it runs.
+    pub(crate) fn abandon(&self) {
+        if let Ok(mut state) = self.0.try_lock() {
+            let future = state.take();
+            drop(state);
+            drop(future);
+        }
+    }
+}
+
+impl State {
+    /// Takes the future out. In a forked child it is left alone: its parent goes on with it, and what
+    /// it would do when it is dropped concerns locks that may never be free here.
+    fn take(&mut self) -> Option<Driven> {
+        self.seat = None;
+        let future = self.future.take();
+        if self.process == std::process::id() {
+            return future;
+        }
+        std::mem::forget(future);
+        None
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+enum Input {
+    Nothing,
+    Send(Py<PyAny>),
+    Throw(PyErr),
+}
+
+impl Operation {
+    /// `begin` gets what the future needs to have a coroutine of the user's awaited.
+    pub(crate) fn new<F>(begin: impl FnOnce(Errands) -> F) -> Self
+    where
+        F: Future<Output = PyResult<Py<PyAny>>> + Send + 'static,
+    {
+        let errands = Errands::default();
+        let future: Driven = Box::pin(begin(errands.clone()));
+        let state = State { future: Some(future), seat: None, process: std::process::id() };
+        Self { running: Arc::new(Running(Mutex::new(state))), errands }
+    }
+
+    fn state(&self) -> PyResult<MutexGuard<'_, State>> {
+        self.running.0.try_lock().map_err(|_| PyValueError::new_err("it is running already"))
+    }
+
+    /// Goes on until it waits: gives what the task is to wait for, or, as an error, how it ended.
+    fn drive(&self, py: Python<'_>, mut input: Input) -> PyResult<Py<PyAny>> {
+        let mut state = self.state()?;
+        loop {
+            if let Some(errand) = self.errands.asked(py) {
+                let input = std::mem::replace(&mut input, Input::Nothing);
+                match step(errand.bind(py), input) {
+                    Ok(yielded) => return Ok(yielded),
+                    Err(error) if error.is_instance_of::<PyStopIteration>(py) => {
+                        self.errands.answer(Ok(error.value(py).getattr("value")?.unbind()));
+                    }
+                    Err(error) => self.errands.answer(Err(error)),
+                }
+            } else if let Input::Throw(error) = input {
+                let future = state.take();
+                drop(state);
+                drop(future);
+                return Err(error);
+            }
+            let State { future, seat: place, .. } = &mut *state;
+            let Some(running) = future else {
+                return Err(PyRuntimeError::new_err("cannot be awaited twice"));
+            };
+            let waker = place.as_ref().map_or(Waker::noop(), Seat::waker);
+            if let Poll::Ready(result) = running.as_mut().poll(&mut Context::from_waker(waker)) {
+                let future = state.take();
+                drop(state);
+                drop(future);
+                return Err(match result {
+                    Ok(value) => PyStopIteration::new_err((value,)),
+                    Err(error) => error,
+                });
+            }
+            if self.errands.is_asked() {
+                continue;
+            }
+            let Some(place) = place else {
+                // It is polled again with a waker: a change since then is not missed.
+                state.seat = Some(seat(py)?);
+                continue;
+            };
+            return place.wait(py, Arc::downgrade(&self.running));
+        }
+    }
+}
+
+fn step(errand: &Bound<'_, PyAny>, input: Input) -> PyResult<Py<PyAny>> {
+    let py = errand.py();
+    let yielded = match input {
+        Input::Nothing => errand.call_method1(intern!(py, "send"), (py.None(),)),
+        Input::Send(value) => errand.call_method1(intern!(py, "send"), (value,)),
+        Input::Throw(error) => errand.call_method1(intern!(py, "throw"), (error.into_value(py),)),
+    };
+    yielded.map(Bound::unbind)
+}
+
+#[pymethods]
+impl Operation {
+    fn __await__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
+        slf
+    }
+
+    fn __next__(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.drive(py, Input::Nothing)
+    }
+
+    fn send(&self, py: Python<'_>, value: Py<PyAny>) -> PyResult<Py<PyAny>> {
+        self.drive(py, if value.is_none(py) { Input::Nothing } else { Input::Send(value) })
+    }
+
+    #[pyo3(signature = (kind, value = None, traceback = None, /))]
+    fn throw(
+        &self,
+        py: Python<'_>,
+        kind: Bound<'_, PyAny>,
+        value: Option<Bound<'_, PyAny>>,
+        traceback: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<Py<PyAny>> {
+        let error = match value.filter(|value| !value.is_none()) {
+            Some(value) if value.is_instance_of::<PyBaseException>() => value,
+            Some(value) => kind.call1((value,))?,
+            None if kind.is_instance_of::<PyBaseException>() => kind,
+            None => kind.call0()?,
+        };
+        if let Some(traceback) = traceback {
+            error.setattr("__traceback__", traceback)?;
+        }
+        self.drive(py, Input::Throw(PyErr::from_value(error)))
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        let future = self.state()?.take();
+        let errand = self.errands.asked(py);
+        drop(future);
+        if let Some(errand) = errand {
+            errand.call_method0(py, "close")?;
+        }
+        Ok(())
+    }
+}
+
+/// What a future has done by Python: coroutines of the user's, awaited by the same task.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Errands(Arc<Mutex<Errand>>);
+
+#[derive(Debug, Default)]
+enum Errand {
+    #[default]
+    None,
+    Asked(Py<PyAny>),
+    Answered(PyResult<Py<PyAny>>),
+}
+
+impl Errands {
+    fn lock(&self) -> MutexGuard<'_, Errand> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_asked(&self) -> bool {
+        matches!(*self.lock(), Errand::Asked(_))
+    }
+
+    fn asked(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        match &*self.lock() {
+            Errand::Asked(errand) => Some(errand.clone_ref(py)),
+            _ => None,
+        }
+    }
+
+    fn answer(&self, answer: PyResult<Py<PyAny>>) {
+        let asked = std::mem::replace(&mut *self.lock(), Errand::Answered(answer));
+        drop(asked);
+    }
+
+    /// What `awaitable` gives.
+    pub(crate) async fn run(&self, awaitable: Py<PyAny>) -> PyResult<Py<PyAny>> {
+        let errand = Python::attach(|py| awaitable.call_method0(py, "__await__"))?;
+        *self.lock() = Errand::Asked(errand);
+        poll_fn(|_| {
+            let mut errand = self.lock();
+            match std::mem::take(&mut *errand) {
+                Errand::Answered(answer) => Poll::Ready(answer),
+                other => {
+                    *errand = other;
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
