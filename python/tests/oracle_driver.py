@@ -15,7 +15,8 @@ def main() -> None:
         for number, line in enumerate(sys.stdin):
             game = json.loads(line)
             play = sqlite_play if "kind" in game else random_play
-            results = play.Player(f"{folder}/{number}", game).play()
+            player = random_play.AsyncPlayer if "async" in game else play.Player
+            results = player(f"{folder}/{number}", game).play()
             print(json.dumps(results), flush=True)
 
 

@@ -22,6 +22,7 @@ Three differences are meant. A player meets them in a way that both libraries ag
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import random
 from typing import Any
@@ -80,10 +81,13 @@ class Player:
         self.queue = None
         return self.results
 
-    def open(self) -> None:
+    def new_queue(self) -> Any:
         from persistqueue import Queue
 
-        self.queue = Queue(**self.open_args)
+        return Queue(**self.open_args)
+
+    def open(self) -> None:
+        self.queue = self.new_queue()
         self.in_flight = self.put_while_in_flight = False
         self.look()
 
@@ -118,13 +122,52 @@ class Player:
             self.note(name, getattr(self.queue, name))
         self.note("unfinished", lambda: self.queue.unfinished_tasks)
 
+    def size(self) -> int:
+        return self.queue.qsize()
+
+    def close(self) -> None:
+        self.queue = None
+
     def reopen(self, _: int = 0) -> None:
         if self.put_while_in_flight and not self.open_args["autosave"]:
             self.task_done()
-        self.queue = None
+        self.close()
         self.open()
-        surplus = self.queue.qsize() - self.open_args["maxsize"]
+        surplus = self.size() - self.open_args["maxsize"]
         if self.open_args["maxsize"] > 0 and surplus > 0:
             for _ in range(surplus):
                 self.get()
             self.task_done()
+
+
+class AsyncPlayer(Player):
+    """As `Player`, on an AsyncQueue; each call is awaited before the next one."""
+
+    def __init__(self, folder: str, game: dict) -> None:
+        super().__init__(folder, game)
+        self.loop = asyncio.new_event_loop()
+
+    def play(self) -> list[str]:
+        try:
+            return super().play()
+        finally:
+            self.loop.close()
+
+    def new_queue(self) -> Any:
+        from persistqueue.async_queue import AsyncQueue
+
+        return AsyncQueue(**self.open_args)
+
+    def note(self, name: str, function: Any, *args: Any) -> str:
+        def awaited(*args: Any) -> Any:
+            result = function(*args)
+            return self.loop.run_until_complete(result) if hasattr(result, "send") else result
+
+        return super().note(name, awaited, *args)
+
+    def size(self) -> int:
+        return self.loop.run_until_complete(self.queue.qsize())
+
+    def close(self) -> None:
+        self.loop.run_until_complete(self.queue.close())
+        super().close()

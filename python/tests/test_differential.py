@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from helpers import HERE, ending, oracle_python, require
-from random_play import SERIALIZERS, Player, make_game
+from random_play import SERIALIZERS, VALUES, AsyncPlayer, Player, make_game
 
 GAMES = int(os.environ.get("PERSISTQUEUE_GAMES", "300"))
 MOVES = 40
@@ -67,3 +67,18 @@ def test_random_play_gives_what_persist_queue_gives(
         seen.add(game["serializer"])
     if GAMES >= 50:
         assert seen == set(SERIALIZERS)
+
+
+def test_random_play_on_an_async_queue_gives_what_persist_queue_gives(
+    oracle: subprocess.Popen, tmp_path: Path
+) -> None:
+    print(f"PERSISTQUEUE_SEED={SEED} PERSISTQUEUE_GAMES={GAMES}")
+    chance = random.Random(SEED)
+    for number in range(max(GAMES // 5, 1)):
+        game = make_game(chance, MOVES) | {"async": True}
+        # With the others the original takes its own items for damaged ones (case 39).
+        game["serializer"] = "pickle"
+        game["moves"] = [[move, value % len(VALUES["pickle"])] for move, value in game["moves"]]
+        theirs = played_by_the_oracle(oracle, game)
+        ours = AsyncPlayer(str(tmp_path / str(number)), game).play()
+        assert ours == theirs, f"seed {SEED}, game {number}: {explain(game, ours, theirs)}"

@@ -55,8 +55,9 @@ impl AsyncFileQueue {
     }
 }
 
-fn none() -> Given {
-    Ok(Python::attach(|py| py.None()))
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough")]
+fn none() -> Py<PyAny> {
+    Python::attach(|py| py.None())
 }
 
 fn given<T>(value: T) -> Given
@@ -94,7 +95,7 @@ impl Call {
         let bytes = Python::attach(|py| payload.as_bytes(py));
         let open = Self::open(&self.queue)?;
         open.store.put(&mut self.host, &[bytes], wait).later().await?;
-        none()
+        Ok(none())
     }
 
     async fn put_many(&mut self, items: PyResult<Vec<Py<PyAny>>>, wait: Wait) -> Given {
@@ -106,7 +107,7 @@ impl Call {
             dumped.iter().map(|dumped| Python::attach(|py| dumped.as_bytes(py))).collect();
         let open = Self::open(&self.queue)?;
         open.store.put(&mut self.host, &payloads, wait).later().await?;
-        none()
+        Ok(none())
     }
 
     async fn take(&mut self, owner: u64, wait: Wait) -> PyResult<Option<Py<PyAny>>> {
@@ -256,14 +257,14 @@ impl AsyncFileQueue {
         Self::begin(slf, async move |mut call| {
             let open = Call::open(&call.queue)?;
             open.store.task_done(&mut call.host, owner?).later().await?;
-            none()
+            Ok(none())
         })
     }
 
     fn join(slf: &Bound<'_, Self>) -> Operation {
         Self::begin(slf, async move |mut call| {
             Call::open(&call.queue)?.store.join(&mut call.host, Wait::Forever).await?;
-            none()
+            Ok(none())
         })
     }
 
@@ -296,7 +297,7 @@ impl AsyncFileQueue {
     fn close(slf: &Bound<'_, Self>) -> Operation {
         Self::begin(slf, async move |mut call| {
             call.close().await?;
-            none()
+            Ok(none())
         })
     }
 

@@ -14,19 +14,14 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::pyclass::{PyTraverseError, PyVisit};
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyAnyMethods, PyModule, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyAnyMethods, PyWeakrefMethods, PyWeakrefReference};
 use rustix::event::{EventfdFlags, eventfd};
 
 use crate::operation::Running;
 
-pub(crate) fn asyncio(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
-    static ASYNCIO: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let import = || py.import("asyncio").map(Bound::unbind);
-    Ok(ASYNCIO.get_or_try_init(py, import)?.bind(py))
-}
-
 fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    asyncio(py)?.call_method0(intern!(py, "get_running_loop"))
+    static RUNNING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    RUNNING.import(py, "asyncio", "get_running_loop")?.call0()
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -134,6 +129,7 @@ pub(crate) struct Seat {
     answering: Py<PyWeakrefReference>,
     number: u64,
     waker: Waker,
+    process: u32,
 }
 
 thread_local! {
@@ -155,7 +151,7 @@ pub(crate) fn seat(py: Python<'_>) -> PyResult<Seat> {
     let bell = Arc::clone(&answering.get().bell);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let waker = Waker::from(Arc::new(Ringer { bell, number }));
-    Ok(Seat { answering: reference, number, waker })
+    Ok(Seat { answering: reference, number, waker, process: std::process::id() })
 }
 
 fn answering<'py>(
@@ -189,6 +185,10 @@ fn begin_to_answer<'py>(
 impl Seat {
     pub(crate) fn waker(&self) -> &Waker {
         &self.waker
+    }
+
+    pub(crate) fn is_of_this_process(&self) -> bool {
+        self.process == std::process::id()
     }
 
     /// A future of the loop's that ends when the waker is called.

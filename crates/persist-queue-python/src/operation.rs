@@ -28,8 +28,6 @@ struct State {
     future: Option<Driven>,
     /// Where it waits; nothing before it has to.
     seat: Option<Seat>,
-    /// The process that it belongs to.
-    process: u32,
 }
 
 impl Running {
@@ -44,12 +42,11 @@ impl Running {
 }
 
 impl State {
-    /// Takes the future out. In a forked child it is left alone: its parent goes on with it, and what
-    /// it would do when it is dropped concerns locks that may never be free here.
+    /// Takes the future out. One that waits is left alone in a forked child: the parent goes on with
+    /// it, and what it would do when it is dropped concerns locks that may never be free here.
     fn take(&mut self) -> Option<Driven> {
-        self.seat = None;
         let future = self.future.take();
-        if self.process == std::process::id() {
+        if self.seat.take().is_none_or(|seat| seat.is_of_this_process()) {
             return future;
         }
         std::mem::forget(future);
@@ -77,7 +74,7 @@ impl Operation {
     {
         let errands = Errands::default();
         let future: Driven = Box::pin(begin(errands.clone()));
-        let state = State { future: Some(future), seat: None, process: std::process::id() };
+        let state = State { future: Some(future), seat: None };
         Self { running: Arc::new(Running(Mutex::new(state))), errands }
     }
 

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
-use crate::event_loop::asyncio;
 use crate::host::{next_owner, this_thread};
 
 struct Known {
@@ -20,7 +19,8 @@ static TASKS: Mutex<Option<HashMap<usize, Known>>> = Mutex::new(None);
 
 /// A number for the calling task that no other one ever has; outside of tasks, for the thread.
 pub(crate) fn this_task(py: Python<'_>) -> PyResult<u64> {
-    let task = match asyncio(py)?.call_method0(intern!(py, "current_task")) {
+    static CURRENT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let task = match CURRENT.import(py, "asyncio", "current_task")?.call0() {
         Ok(task) if !task.is_none() => task,
         // No loop runs, or none of its tasks.
         _ => return this_thread(py),

@@ -130,6 +130,9 @@ pub enum Patience {
     Leave,
 }
 
+/// How often a caller who may not wait looks whether whoever is inside has left.
+const LOOKS: u32 = 20;
+
 impl Log {
     /// Opens the log in `dir`, which must exist.
     pub(super) fn open(dir: &Path, codec: &str, options: &Options) -> Result<Arc<Self>> {
@@ -210,13 +213,23 @@ impl Log {
         }
     }
 
+    /// Almost always whoever is inside leaves sooner than it takes to sleep: a task that comes back
+    /// later loses its turn to another one.
+    #[cold]
+    pub(super) fn try_lock_again(&self) -> Option<MutexGuard<'_, State>> {
+        (0..LOOKS).find_map(|_| {
+            std::thread::yield_now();
+            self.try_lock()
+        })
+    }
+
     /// Enters the log; nothing when somebody else is inside.
     #[inline(always)]
     #[expect(clippy::inline_always, reason = "a guard that is handed on costs a stall")]
     pub(super) fn enter(&self, patience: Patience) -> Slim<Option<Inside<'_>>> {
         let mut state = match patience {
             Patience::Wait => self.lock(),
-            Patience::Leave => match self.try_lock() {
+            Patience::Leave => match self.try_lock().or_else(|| self.try_lock_again()) {
                 Some(state) => state,
                 None => return Ok(None),
             },

@@ -13,9 +13,11 @@ use super::commit::Ticket;
 use super::handle::{Attachment, Handle};
 use super::log::Log;
 use super::options::Options;
+use super::promise;
 use super::registry;
 use super::segment;
 use super::take::Fate;
+use super::window::Owner;
 use crate::error::{Context, Slim};
 use crate::process::fork;
 use crate::wait::{Attempt, Call, Host, Outcome, Signal, Wait, Waiting};
@@ -240,10 +242,7 @@ impl FileStore {
         owner: u64,
         wait: Wait,
         into: &mut Vec<u8>,
-    ) -> Call<
-        Result<Option<Taken<'a>>, H::Error>,
-        impl Future<Output = Result<Option<Taken<'a>>, H::Error>>,
-    >
+    ) -> Call<Took<'a, H::Error>, impl Future<Output = Took<'a, H::Error>>>
     where
         H::Error: From<Error>,
     {
@@ -426,6 +425,9 @@ impl Drop for FileStore {
     }
 }
 
+/// What a take gives.
+pub type Took<'a, E> = Result<Option<Taken<'a>>, E>;
+
 /// A record that was taken, and its fate where this is dropped before it is settled.
 #[derive(Debug)]
 #[must_use = "it is given back when this is dropped"]
@@ -434,12 +436,14 @@ pub struct Taken<'a> {
     owner: u64,
     sequence: u64,
     otherwise: Fate,
+    /// Its completion may be on the disk already.
+    promised: bool,
 }
 
 impl<'a> Taken<'a> {
     #[inline]
     fn new(store: &'a FileStore, owner: u64, sequence: u64) -> Self {
-        Self { store, owner, sequence, otherwise: Fate::GivenBack }
+        Self { store, owner, sequence, otherwise: Fate::GivenBack, promised: false }
     }
 
     /// The record's number.
@@ -459,11 +463,34 @@ impl<'a> Taken<'a> {
     ///
     /// # Errors
     /// [`Error::Io`]; the record is as before.
-    pub async fn promise<H: Host>(&mut self, _host: &mut H) -> Result<(), H::Error>
+    pub async fn promise<H: Host>(&mut self, host: &mut H) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
-        Ok(())
+        let Some(attachment) = self.store.existing() else { return Ok(()) };
+        if self.promised || !self.must_promise(&attachment.handle) {
+            return Ok(());
+        }
+        self.promised = true;
+        let (owner, sequence) = (self.owner(&attachment), self.sequence);
+        let promise = move || {
+            let log = &attachment.log;
+            if let Some(ticket) = log.promise(owner, sequence)? {
+                log.commit_delivered(ticket);
+            }
+            Ok(())
+        };
+        let promised: Result<()> = host.offload(promise).await?;
+        Ok(promised?)
+    }
+
+    /// Whether the disk has to be waited for before the record can be delivered.
+    fn must_promise(&self, handle: &Handle) -> bool {
+        self.store.options.autosave && handle.level == promise::LEVEL
+    }
+
+    fn owner(&self, attachment: &Attachment) -> Owner {
+        Owner { handle: attachment.handle.id, thread: self.owner }
     }
 
     /// Leaves the record in flight, to be finished with `task_done` or given back by its number.
@@ -506,17 +533,27 @@ impl<'a> Taken<'a> {
             return Call::Done(Ok(()));
         };
         self.otherwise = Fate::GivenBack;
-        let first = self.try_settle(&attachment, fate, attachment.handle.patience);
-        if let Ok(Attempt::Done(None)) = first {
-            std::mem::forget(self);
-            return Call::Done(Ok(()));
+        let wary =
+            H::MAY_VANISH && fate == Fate::Delivered && self.must_promise(&attachment.handle);
+        let mut first = Ok(Attempt::Busy);
+        if !wary {
+            first = self.try_settle(&attachment, fate, attachment.handle.patience);
+            if let Ok(Attempt::Done(None)) = first {
+                std::mem::forget(self);
+                return Call::Done(Ok(()));
+            }
         }
         Call::Waits(async move {
+            if wary {
+                self.promise(host).await?;
+                first = self.try_settle(&attachment, fate, attachment.handle.patience);
+            }
             let settled = self.settle_on(host, &attachment, fate, first).await?;
             // Also after an error: the log has given the record back.
+            let promised = self.promised;
             std::mem::forget(self);
             match settled.map_err(Error::from)? {
-                Attempt::Done(Some(ticket)) => {
+                Attempt::Done(Some(ticket)) if !promised => {
                     host.offload(move || attachment.log.commit_delivered(ticket)).await
                 }
                 _ => Ok(()),
@@ -565,6 +602,9 @@ impl<'a> Taken<'a> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let Some(attachment) = self.store.existing() else { return };
+        if self.promised {
+            attachment.log.take_promise_back(self.owner(&attachment), self.sequence);
+        }
         // Neither of these fates is written, so neither can fail.
         let _ = self.try_settle(&attachment, self.otherwise, Patience::Wait);
     }

@@ -78,7 +78,7 @@ impl Log {
         // Not through `enter`: a take that is not settled keeps the process's lock.
         let mut inside = match patience {
             Patience::Wait => Inside { log: self, state: self.lock() },
-            Patience::Leave => match self.try_lock() {
+            Patience::Leave => match self.try_lock().or_else(|| self.try_lock_again()) {
                 Some(state) => Inside { log: self, state },
                 None => return Ok(Attempt::Busy),
             },
@@ -379,6 +379,7 @@ impl Inside<'_> {
         self.finish(handle, &ranges).inspect_err(|_| {
             for taken in taken {
                 self.state.window.give_back(owner, *taken);
+                self.wipe_promise(handle, *taken);
             }
         })
     }
@@ -426,7 +427,7 @@ impl Inside<'_> {
     }
 
     /// Says how far there are marks, before there is one: who opens the queue counts them so far.
-    fn announce(&mut self, marks: &Marks, level: Durability) -> Result<()> {
+    pub(super) fn announce(&mut self, marks: &Marks, level: Durability) -> Result<()> {
         let state = &mut *self.state;
         let before = state.control.marks_until;
         if let Some(last) = marks.iter().map(|at| at.sequence).max()
@@ -446,7 +447,7 @@ impl Inside<'_> {
     }
 
     /// Writes completion marks of records that are finished before an older one.
-    fn write_marks(
+    pub(super) fn write_marks(
         &mut self,
         marks: &[Position],
         level: Durability,

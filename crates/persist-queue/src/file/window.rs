@@ -314,7 +314,7 @@ impl Window {
         }
     }
 
-    fn find(&self, sequence: u64) -> Option<Position> {
+    pub(super) fn find(&self, sequence: u64) -> Option<Position> {
         self.index(sequence).map(|index| self.at(index))
     }
 

@@ -44,6 +44,8 @@ const LONGEST_PAUSE: Duration = Duration::from_micros(500);
 pub trait Host {
     /// What ends a wait early.
     type Error;
+    /// Whether its futures may be dropped before they are ready.
+    const MAY_VANISH: bool = false;
     /// Waits until the epoch of the place's signal is not `seen` any more or `limit` is over. May
     /// return early.
     fn sleep(

@@ -54,10 +54,9 @@ impl Signal {
     fn wake_one(&self) {
         let epoch = self.epoch.fetch_add(1, Ordering::SeqCst);
         // In turn, so that neither threads nor tasks have to wait for all of the others.
-        if epoch.is_multiple_of(2) {
-            let _ = self.wake_threads(1) || self.wake_first_task();
-        } else {
-            let _ = self.wake_first_task() || self.wake_threads(1);
+        let tasks_first = epoch.is_multiple_of(2) && self.wake_first_task();
+        if !tasks_first && !self.wake_threads(1) {
+            self.wake_first_task();
         }
     }
 

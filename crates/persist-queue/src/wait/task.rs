@@ -34,6 +34,7 @@ impl<T: Timer, E> Task<T, E> {
 
 impl<T: Timer, E: From<Error>> Host for Task<T, E> {
     type Error = E;
+    const MAY_VANISH: bool = true;
 
     async fn sleep(
         &mut self,
