@@ -45,8 +45,16 @@ impl AsyncFileQueue {
         Operation::new(|errands| work(Call { queue, host, errands }))
     }
 
+    /// Who holds what is taken: with autosave nobody does when the call is over.
+    fn owner(slf: &Bound<'_, Self>) -> PyResult<u64> {
+        const NOBODY: u64 = 0;
+        let autosave =
+            slf.as_super().get().open().is_ok_and(|open| open.store.options().is_autosave());
+        if autosave { Ok(NOBODY) } else { this_task(slf.py()) }
+    }
+
     fn get_with(slf: &Bound<'_, Self>, wait: PyResult<Wait>) -> Operation {
-        let owner = this_task(slf.py());
+        let owner = Self::owner(slf);
         Self::begin(slf, async move |mut call| call.get(owner?, wait?).await)
     }
 
@@ -237,7 +245,7 @@ impl AsyncFileQueue {
 
     #[pyo3(signature = (max, timeout = None))]
     fn get_many(slf: &Bound<'_, Self>, max: usize, timeout: Option<f64>) -> Operation {
-        let (owner, wait) = (this_task(slf.py()), wait(true, timeout));
+        let (owner, wait) = (Self::owner(slf), wait(true, timeout));
         Self::begin(slf, async move |mut call| call.get_many(owner?, max, wait?).await)
     }
 
@@ -307,7 +315,7 @@ impl AsyncFileQueue {
 
     /// The next item, also where it has to be waited for; the end is where the queue is closed.
     fn __anext__(slf: &Bound<'_, Self>) -> Operation {
-        let owner = this_task(slf.py());
+        let owner = Self::owner(slf);
         Self::begin(slf, async move |mut call| {
             let item = call.get(owner?, Wait::Forever).await;
             let closed = item.is_err() && Call::open(&call.queue)?.store.is_closed();

@@ -72,6 +72,11 @@ impl Options {
         self
     }
 
+    /// Whether a take is final at once.
+    pub fn is_autosave(&self) -> bool {
+        self.autosave
+    }
+
     /// What a finished call survives; [`Durability::Process`] by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {

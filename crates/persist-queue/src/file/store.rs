@@ -219,14 +219,14 @@ impl FileStore {
         if let Ok(Attempt::Done(None)) = first {
             return Call::Done(Ok(()));
         }
-        Call::Waits(async move {
+        Call::Waits(Box::pin(async move {
             match self.wait(host, |log| &log.signals.space, wait, (first, attempt)).await? {
                 Some(ticket) => self.commit(host, ticket).await,
                 None => {
                     Err(Error::Full { path: self.dir.clone(), limit: self.options.maxsize }.into())
                 }
             }
-        })
+        }))
     }
 
     /// Takes the next record for `owner`, a thread or whoever else a number stands for; its payload
@@ -255,10 +255,10 @@ impl FileStore {
         if let Ok(Attempt::Done(sequence)) = first {
             return Call::Done(Ok(Some(taken(sequence))));
         }
-        Call::Waits(async move {
+        Call::Waits(Box::pin(async move {
             let waited = self.wait(host, |log| &log.signals.items, wait, (first, attempt)).await?;
             Ok(waited.map(taken))
-        })
+        }))
     }
 
     /// Has a record delivered again that `owner` keeps; see [`Taken::keep`].
@@ -310,11 +310,11 @@ impl FileStore {
         if let Ok(Attempt::Done(None)) = first {
             return Call::Done(Ok(()));
         }
-        Call::Waits(async move {
+        Call::Waits(Box::pin(async move {
             let done = self.wait(host, |log| &log.signals.done, Wait::No, (first, attempt)).await?;
             let ticket = done.ok_or_else(|| Error::Locked { path: self.dir.clone() })?;
             self.commit(host, ticket).await
-        })
+        }))
     }
 
     /// Removes all records that wait; gives how many there were.
@@ -543,7 +543,7 @@ impl<'a> Taken<'a> {
                 return Call::Done(Ok(()));
             }
         }
-        Call::Waits(async move {
+        Call::Waits(Box::pin(async move {
             if wary {
                 self.promise(host).await?;
                 first = self.try_settle(&attachment, fate, attachment.handle.patience);
@@ -558,7 +558,7 @@ impl<'a> Taken<'a> {
                 }
                 _ => Ok(()),
             }
-        })
+        }))
     }
 
     fn try_settle(

@@ -11,7 +11,7 @@ use super::now;
 pub enum Call<T, F> {
     /// It is done.
     Done(T),
-    /// It has to wait.
+    /// It has to wait. Boxed by whoever makes it: a call is handed on by value, also where it is done.
     Waits(F),
 }
 
