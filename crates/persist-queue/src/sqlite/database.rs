@@ -122,7 +122,7 @@ impl Database {
     }
 
     /// Has those woken who wait, when another process writes. For queues only: in a dictionary nobody
-    /// waits, and the helper wakes with each write to the log, which costs as much as the write.
+    /// waits.
     fn watch(self: &Arc<Self>) {
         let Place::File(path) = &self.place else { return };
         if self.keeper.get().is_some() {
@@ -130,7 +130,6 @@ impl Database {
         }
         match keeper::tend(self, &path_beside(path, "-wal")) {
             Ok(keeper) => {
-                keeper.ring();
                 let _ = self.keeper.set(keeper);
             }
             Err(error) => tracing::warn!(%error, "no helper thread; waits look twice a second"),
@@ -140,10 +139,14 @@ impl Database {
     /// To be called by whoever is about to wait for a change; gives how long at most without a look.
     pub(super) fn expect_changes(&self) -> Duration {
         self.looks.fresh.store(true, Ordering::Relaxed);
+        self.ring();
+        UNTIL_POKED
+    }
+
+    fn ring(&self) {
         if let Some(keeper) = self.keeper.get() {
             keeper.ring();
         }
-        UNTIL_POKED
     }
 
     /// The table of a queue, made where it is missing.
@@ -214,6 +217,11 @@ impl Kept for Database {
         let flush = self.timer.as_ref().and_then(|timer| timer.tend(poked));
         [look, flush].into_iter().flatten().min()
     }
+
+    fn wants_pokes(&self) -> bool {
+        self.timer.as_ref().is_some_and(FlushTimer::is_promised)
+            || lock(&self.queues).values().any(|shared| shared.signals.are_awaited())
+    }
 }
 
 impl Database {
@@ -222,6 +230,7 @@ impl Database {
         if let (Some(timer), Durability::Interval(_)) = (&self.timer, level) {
             timer.promise(level);
             self.watch();
+            self.ring();
         }
     }
 
