@@ -10,6 +10,7 @@
 
 mod ack;
 mod ack_queue;
+mod ahead;
 mod batch;
 mod batched;
 mod claims;
@@ -24,6 +25,7 @@ mod get;
 mod get_many;
 mod hold;
 mod holder;
+mod log_writes;
 mod look;
 mod options;
 mod peek;

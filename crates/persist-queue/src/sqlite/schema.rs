@@ -28,6 +28,7 @@ pub(super) struct Table {
     /// Those that wait, in their order: number, data, time, and priority where there is one.
     pub(super) waiting: String,
     /// As `waiting`, for one row.
+    pub(super) waiting_behind: String,
     pub(super) waiting_one: String,
     pub(super) all: String,
     pub(super) delete: String,
@@ -89,6 +90,9 @@ impl Table {
             ),
             with_data: format!("SELECT 1 FROM {table} WHERE data = ?1"),
             waiting: format!("SELECT {number}{place} FROM {table} WHERE {which} ORDER BY {order}"),
+            waiting_behind: format!(
+                "SELECT {number} FROM {table} WHERE _id > ?1 AND {which} ORDER BY _id"
+            ),
             waiting_one: format!("SELECT {number}{place} FROM {table} WHERE _id = ?1 AND {which}"),
             all: format!("SELECT {number}{status} FROM {table} ORDER BY _id"),
             delete: format!("DELETE FROM {table} WHERE _id = ?1"),

@@ -5,6 +5,7 @@ mod ack;
 mod batch;
 mod batch_looks;
 mod batch_model;
+mod costs;
 mod dict;
 mod full_disk;
 mod many;
