@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) table: Table,
     pub(super) signals: Signals,
     pub(super) claims: Mutex<Claims>,
+    /// Whether the last get of an acknowledged queue found something.
+    pub(super) flows: AtomicBool,
 }
 
 impl Shared {
@@ -168,8 +170,8 @@ impl Database {
         self.watch();
         let mut queues = lock(&self.queues);
         let shared = queues.entry(table.name.clone()).or_insert_with(|| {
-            let claims = Mutex::default();
-            Arc::new(Shared { table, signals: Signals::default(), claims })
+            let (claims, flows) = (Mutex::default(), AtomicBool::new(false));
+            Arc::new(Shared { table, signals: Signals::default(), claims, flows })
         });
         Ok(Arc::clone(shared))
     }
