@@ -14,6 +14,10 @@ use crate::{Error, Result};
 /// How many pieces of work share a transaction at most.
 const TOGETHER: usize = 1024;
 
+/// How often whoever leads lets others run before a flush, for as many to come as came the last time. A
+/// flush takes longer, and they would wait for the next one.
+const YIELDS: u32 = 30;
+
 /// One piece of work in a transaction, which may be tried again in another one. Says whether it went
 /// well; what it gave is kept by whoever made it.
 type Work = Box<dyn FnMut(&mut Session) -> rusqlite::Result<()> + Send>;
@@ -53,6 +57,8 @@ struct Lane {
     calls: VecDeque<Arc<Call>>,
     /// Somebody leads, or was told to.
     led: bool,
+    /// How many shared the last transaction, or came meanwhile.
+    crowd: usize,
 }
 
 impl std::fmt::Debug for Lane {
@@ -120,6 +126,9 @@ impl Committer {
     /// Does the work of all who came meanwhile, `own` among them, and has the next one lead.
     fn lead(&self, session: &Mutex<Session>, own: &Arc<Call>) -> End {
         let mut session = lock(session);
+        if own.terms.full {
+            self.gather();
+        }
         let together: Vec<_> = {
             let mut lane = lock(&self.lane);
             let most = lane.calls.len().min(TOGETHER);
@@ -137,6 +146,7 @@ impl Committer {
         }
         let next = {
             let mut lane = lock(&self.lane);
+            lane.crowd = together.len() + lane.calls.len();
             lane.led = !lane.calls.is_empty();
             lane.calls.front().cloned()
         };
@@ -145,6 +155,17 @@ impl Committer {
         }
         // Whoever leads is the first of those who came.
         own_end.unwrap_or_else(|| End::Failed(Arc::new(rusqlite::Error::InvalidQuery)))
+    }
+
+    fn gather(&self) {
+        for _ in 0..YIELDS {
+            let lane = lock(&self.lane);
+            if lane.calls.len() >= lane.crowd {
+                return;
+            }
+            drop(lane);
+            std::thread::yield_now();
+        }
     }
 }
 
