@@ -22,6 +22,7 @@ mod flush;
 mod flush_timer;
 mod get;
 mod get_many;
+mod group;
 mod hold;
 mod holder;
 mod look;
@@ -29,6 +30,7 @@ mod options;
 mod peek;
 mod posix_locks;
 mod put;
+mod put_in;
 mod queue;
 mod room;
 mod scan;
@@ -38,6 +40,7 @@ mod schema_batch;
 mod session;
 mod store;
 mod system_calls;
+mod transaction;
 mod value;
 
 pub use ack::Settlement;
@@ -45,10 +48,12 @@ pub use ack_queue::{Delivery, SqliteAckQueue};
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
+pub use group::{Group, Inlet};
 pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
 pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+pub use transaction::Change;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

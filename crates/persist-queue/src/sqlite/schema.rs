@@ -21,6 +21,8 @@ pub(super) struct Table {
     pub(super) insert: String,
     /// As `insert`, with the row's number in front.
     pub(super) insert_as: String,
+    /// Changes nothing, and has a transaction take the lock that changes need.
+    pub(super) begin_to_write: String,
     /// Frees a value that is acknowledged, so that it can be put again.
     pub(super) forget_acked: String,
     /// A row with this data.
@@ -83,6 +85,7 @@ impl Table {
             insert_as: format!(
                 "INSERT {unique}INTO {table} (_id, {columns}) VALUES (?7, {values})"
             ),
+            begin_to_write: format!("DELETE FROM {table} WHERE 0"),
             forget_acked: format!(
                 "DELETE FROM {table} WHERE data = ?1 AND status = {}",
                 Status::Acked as i64
