@@ -124,7 +124,6 @@ impl Transaction {
     /// Without `queue` it goes into the one that the transaction is of. Where it waits already in a
     /// unique queue nothing is stored, and the transaction goes on.
     #[pyo3(signature = (item, queue = None, *, priority = 0, delay = None, ttl = None))]
-    #[expect(clippy::too_many_arguments, reason = "the method of the Python class has them")]
     fn put(
         &self,
         py: Python<'_>,
@@ -168,7 +167,6 @@ impl Transaction {
 
     /// The item waits again, as the queue's own `nack` has it. Else as `ack`.
     #[pyo3(signature = (item = None, id = None, queue = None, *, delay = None, to_back = false))]
-    #[expect(clippy::too_many_arguments, reason = "the method of the Python class has them")]
     fn nack(
         &self,
         py: Python<'_>,

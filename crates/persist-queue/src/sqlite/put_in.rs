@@ -5,7 +5,6 @@ use std::path::Path;
 use rusqlite::Transaction;
 
 use super::connection::explain;
-use super::counts::Counts;
 use super::database::{Database, identity};
 use super::put::Insertion;
 use super::schema::Table;
@@ -42,9 +41,13 @@ fn insert(
 ) -> rusqlite::Result<Option<Insertion>> {
     // A transaction that has only read so far cannot write once somebody else has.
     transaction.prepare_cached(&table.begin_to_write)?.execute([])?;
-    // The counts that are kept say nothing of what this transaction has put.
-    if maxsize > 0 && Counts::count(transaction, table)?.stored() >= maxsize {
-        return Ok(None);
+    if maxsize > 0 {
+        // The counts that are kept say nothing of what this transaction has put.
+        let most = i64::try_from(maxsize).unwrap_or(i64::MAX);
+        let mut stored = transaction.prepare_cached(&table.stored)?;
+        if stored.query_row([most], |row| row.get::<_, i64>(0))? >= most {
+            return Ok(None);
+        }
     }
     Insertion::make(transaction, table, item).map(Some)
 }

@@ -39,6 +39,8 @@ pub(super) struct Table {
     pub(super) purge: String,
     /// Status and how many have it.
     pub(super) counts: String,
+    /// How many rows are not finished, counted up to a number.
+    pub(super) stored: String,
     /// For what is kept until it is acknowledged.
     pub(super) ack: AckStatements,
     /// For what is kept in memory for a while.
@@ -102,6 +104,17 @@ impl Table {
                 format!("SELECT status, COUNT(*) FROM {table} GROUP BY status")
             } else {
                 format!("SELECT 0, COUNT(*) FROM {table}")
+            },
+            stored: if acks {
+                // In the words of the indexes, so that they are used.
+                format!(
+                    "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE {which} LIMIT ?1)) \
+                     + (SELECT COUNT(*) FROM (SELECT 1 FROM {table} \
+                     WHERE status >= {WAITING_BELOW} AND status <= {} LIMIT ?1))",
+                    Status::Delayed as i64
+                )
+            } else {
+                format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT ?1)")
             },
             ack: AckStatements::new(kind, &name),
             batch: BatchStatements::new(kind, &name),

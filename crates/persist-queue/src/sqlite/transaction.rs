@@ -209,3 +209,20 @@ impl Part {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_strictest_terms_hold() {
+        let quick = Terms { full: false, patience: Duration::from_secs(1), grows: true };
+        let safe = Terms { full: true, patience: Duration::from_secs(2), grows: false };
+        for terms in [strictest(quick, safe), strictest(safe, quick)] {
+            assert!(terms.full && terms.grows);
+            assert_eq!(terms.patience, safe.patience);
+        }
+    }
+}

@@ -193,6 +193,26 @@ fn maxsize_counts_what_the_transaction_has_put() {
 }
 
 #[test]
+fn maxsize_counts_what_is_not_finished() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = SqliteOptions::new().maxsize(3).open_ack::<u64>(file(dir.path())).unwrap();
+    let delayed = PutOptions { delay: Some(Duration::from_secs(60)), ..PutOptions::default() };
+    queue.put(1).unwrap();
+    queue.get().unwrap().ack().unwrap();
+    queue.put(2).unwrap();
+    let held = queue.get().unwrap();
+    let mut connection = user(dir.path());
+    let transaction = connection.transaction().unwrap();
+    queue.put_in(&transaction, &3, delayed).unwrap();
+    queue.put_in(&transaction, &4, PutOptions::default()).unwrap();
+    let full = queue.put_in(&transaction, &5, PutOptions::default());
+    assert!(matches!(full, Err(Error::Full { limit: 3, .. })));
+    transaction.commit().unwrap();
+    assert_eq!((queue.len().unwrap(), queue.count(Status::Delayed).unwrap()), (1, 1));
+    held.ack().unwrap();
+}
+
+#[test]
 fn a_unique_queue_takes_a_value_once() {
     let dir = tempfile::tempdir().unwrap();
     let queue = open(dir.path(), SqliteOptions::new().kind(Kind::Unique));
@@ -279,4 +299,24 @@ fn a_transaction_that_begins_with_a_put_waits_for_who_writes() {
         transaction.commit().unwrap();
     });
     assert_eq!(queue.len().unwrap(), 1);
+}
+
+#[test]
+fn a_connection_that_is_older_than_the_queue_will_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut connection = user(dir.path());
+    let queue = open(dir.path(), SqliteOptions::new());
+    for number in 0..20 {
+        let transaction = connection.transaction().unwrap();
+        queue.put_in(&transaction, &number, 0).unwrap();
+        transaction.commit().unwrap();
+        queue.put(100 + number).unwrap();
+    }
+    drop(connection);
+    assert_eq!(queue.len().unwrap(), 40);
+    drop(queue);
+    let whole: String =
+        user(dir.path()).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(whole, "ok");
+    assert_eq!(drain(&open(dir.path(), SqliteOptions::new())).len(), 40);
 }
