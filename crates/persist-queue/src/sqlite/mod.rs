@@ -1,12 +1,13 @@
 //! Queues and a dictionary in an SQLite database, which persist-queue 1.x can use at the same time.
 //!
 //! [`SqliteQueue`] gives an item away; [`SqliteAckQueue`] keeps it until it is acknowledged;
-//! [`SqliteDict`] is a dictionary. [`SqliteStore`] and [`DictStore`] are for bindings to other
-//! languages.
+//! [`SqliteDict`] is a dictionary. [`Group`] changes several queues in one commit. [`SqliteStore`] and
+//! [`DictStore`] are for bindings to other languages.
 
-// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`), the store of bytes (`store.rs` and
-// the files of its calls), the database that all objects of a process share (`database.rs`), its group
-// commit (`commit.rs`), and the connection. All SQL text is in the files called `schema`.
+// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `group.rs`), the store of bytes
+// (`store.rs` and the files of its calls), the database that all objects of a process share
+// (`database.rs`), its group commit (`commit.rs`), and the connection. All SQL text is in the files
+// called `schema`.
 
 mod ack;
 mod ack_queue;
