@@ -9,6 +9,7 @@ from persistqueue.exceptions import (
     Empty,
     Full,
     LockedError,
+    NotHeldError,
     PersistQueueError,
     SerializerMismatchError,
     UndecodableError,
@@ -24,6 +25,7 @@ from persistqueue.sqlackqueue import (
     SQLiteAckQueue,
     UniqueAckQ,
 )
+from persistqueue.sqlbase import Transaction
 from persistqueue.sqlqueue import FIFOSQLiteQueue, FILOSQLiteQueue, SQLiteQueue, UniqueQ
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "FILOSQLiteQueue",
     "Full",
     "LockedError",
+    "NotHeldError",
     "PDict",
     "PersistQueueError",
     "PriorityQueue",
@@ -46,6 +49,7 @@ __all__ = [
     "SQLiteAckQueue",
     "SQLiteQueue",
     "SerializerMismatchError",
+    "Transaction",
     "UndecodableError",
     "UniqueAckQ",
     "UniqueQ",

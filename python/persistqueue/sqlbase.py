@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from persistqueue import _native, serializers
 from persistqueue._handover import pickled, unpickled
+from persistqueue._native import Transaction
 from persistqueue._serializer import RowSerializer, Serializer, serializer_name
 from persistqueue.queue import Durability, StrPath
 
-__all__ = ["Durability", "SQLiteBase"]
+__all__ = ["Durability", "SQLiteBase", "Transaction"]
 
 _MEMORY = ":memory:"
 _FILE = "data.db"

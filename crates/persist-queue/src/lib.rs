@@ -45,6 +45,9 @@ pub use codec::Codec;
 pub use durability::Durability;
 pub use error::{Error, Result};
 pub use file::{FileQueue, FileView, Options, Rejected};
+/// The SQLite that is used here, for connections of one's own: see [`SqliteQueue::put_in`].
+#[cfg(feature = "sqlite")]
+pub use rusqlite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{DictOptions, SqliteAckQueue, SqliteDict, SqliteOptions, SqliteQueue};
 pub use wait::Wait;

@@ -14,7 +14,7 @@ use super::options::SqliteOptions;
 use super::session::Session;
 use super::store::{Attachment, Row, SqliteStore, milliseconds, now, work};
 use crate::sql::Status;
-use crate::wait::Host;
+use crate::wait::{Host, Signals};
 use crate::{Error, Result};
 
 /// The longest rest between two attempts.
@@ -64,12 +64,7 @@ impl SqliteStore {
                     .collect()
             })
         })?;
-        let signals = &attached.shared.signals;
-        if let Settlement::Back { .. } | Settlement::Undone = settlement {
-            signals.items.notify_all();
-        }
-        signals.space.notify_all();
-        signals.done.notify_all();
+        attached.shared.signals.tell_of(settlement);
         Ok(settled)
     }
 
@@ -208,6 +203,17 @@ impl SqliteStore {
     }
 }
 
+impl Signals {
+    /// Wakes those who wait for what a settlement brings.
+    pub(super) fn tell_of(&self, settlement: Settlement) {
+        if let Settlement::Back { .. } | Settlement::Undone = settlement {
+            self.items.notify_all();
+        }
+        self.space.notify_all();
+        self.done.notify_all();
+    }
+}
+
 impl Attachment {
     pub(super) fn resume(&self, options: &Arc<SqliteOptions>) -> Result<u64> {
         let terms = Terms { full: true, patience: options.timeout, grows: false };
@@ -253,7 +259,7 @@ impl Attachment {
 }
 
 /// One who settles.
-struct Settling {
+pub(super) struct Settling {
     database: Arc<Database>,
     shared: Arc<Shared>,
     options: Arc<SqliteOptions>,
@@ -261,7 +267,7 @@ struct Settling {
 }
 
 impl Settling {
-    fn new(attached: &Attachment, options: Arc<SqliteOptions>) -> Self {
+    pub(super) fn new(attached: &Attachment, options: Arc<SqliteOptions>) -> Self {
         Self {
             database: Arc::clone(&attached.database),
             shared: Arc::clone(&attached.shared),
@@ -301,7 +307,7 @@ impl Settling {
         Ok(held.then(|| attempts.unwrap_or(0)))
     }
 
-    fn settle(
+    pub(super) fn settle(
         &self,
         session: &mut Session,
         id: i64,

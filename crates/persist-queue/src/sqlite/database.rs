@@ -30,7 +30,7 @@ use crate::{Durability, Error, Result};
 pub(super) struct Database {
     pub(super) place: Place,
     /// Which file it was when it was opened: one that was replaced has another.
-    identity: Option<(u64, u64)>,
+    pub(super) identity: Option<(u64, u64)>,
     session: Mutex<Session>,
     /// Reads do not wait for a commit. A database in memory has only one connection.
     reader: Option<Mutex<Connection>>,
@@ -272,7 +272,8 @@ impl Database {
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+/// Device and number of a file.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }

@@ -21,6 +21,8 @@ pub(super) struct Table {
     pub(super) insert: String,
     /// As `insert`, with the row's number in front.
     pub(super) insert_as: String,
+    /// Changes nothing, and has a transaction take the lock that changes need.
+    pub(super) begin_to_write: String,
     /// Frees a value that is acknowledged, so that it can be put again.
     pub(super) forget_acked: String,
     /// A row with this data.
@@ -38,6 +40,8 @@ pub(super) struct Table {
     pub(super) purge: String,
     /// Status and how many have it.
     pub(super) counts: String,
+    /// How many rows are not finished, counted up to a number.
+    pub(super) stored: String,
     /// For what is kept until it is acknowledged.
     pub(super) ack: AckStatements,
     /// For what is kept in memory for a while.
@@ -84,6 +88,7 @@ impl Table {
             insert_as: format!(
                 "INSERT {unique}INTO {table} (_id, {columns}) VALUES (?7, {values})"
             ),
+            begin_to_write: format!("DELETE FROM {table} WHERE 0"),
             forget_acked: format!(
                 "DELETE FROM {table} WHERE data = ?1 AND status = {}",
                 Status::Acked as i64
@@ -103,6 +108,17 @@ impl Table {
                 format!("SELECT status, COUNT(*) FROM {table} GROUP BY status")
             } else {
                 format!("SELECT 0, COUNT(*) FROM {table}")
+            },
+            stored: if acks {
+                // In the words of the indexes, so that they are used.
+                format!(
+                    "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE {which} LIMIT ?1)) \
+                     + (SELECT COUNT(*) FROM (SELECT 1 FROM {table} \
+                     WHERE status >= {WAITING_BELOW} AND status <= {} LIMIT ?1))",
+                    Status::Delayed as i64
+                )
+            } else {
+                format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT ?1)")
             },
             ack: AckStatements::new(kind, &name),
             batch: BatchStatements::new(kind, &name),

@@ -10,4 +10,6 @@ mod dict;
 mod full_disk;
 mod many;
 mod plain;
+mod put_in;
 mod rows;
+mod transaction;
