@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commit::Terms;
 use super::database::{Database, Shared};
 use super::get::read;
 use super::hold::give_back;
 use super::holder;
+use super::numbers::SET_HIGHEST;
 use super::options::SqliteOptions;
 use super::session::Session;
 use super::store::{Attachment, Row, SqliteStore, milliseconds, now, work};
@@ -355,15 +356,23 @@ impl Settling {
 
     /// Gives a row a number behind all others, and notes it: SQLite notes those of new rows only, and
     /// would use this one again once the row is gone.
-    fn move_back(&self, session: &Session, id: i64) -> rusqlite::Result<i64> {
-        let (table, connection) = (&self.shared.table, &session.connection);
-        let last: i64 = connection
-            .prepare_cached(&table.batch.last_number)?
-            .query_row([&table.name], |row| row.get(0))?;
-        let number = last + 1;
-        connection.prepare_cached(&table.ack.move_back)?.execute([number, id])?;
-        connection.prepare_cached(table.batch.set_number)?.execute(params![table.name, number])?;
-        Ok(number)
+    fn move_back(&self, session: &mut Session, id: i64) -> rusqlite::Result<i64> {
+        let table = &self.shared.table;
+        let renumber = |connection: &Connection, number: Option<i64>| {
+            let mut move_back = connection.prepare_cached(&table.ack.move_back)?;
+            if let Some(number) = number {
+                move_back.execute([number, id])?;
+                return Ok(number);
+            }
+            let last: i64 = connection
+                .prepare_cached(&table.batch.last_number)?
+                .query_row([&table.name], |row| row.get(0))?;
+            let number = last + 1;
+            move_back.execute([number, id])?;
+            connection.prepare_cached(SET_HIGHEST)?.execute(params![table.name, number])?;
+            Ok(number)
+        };
+        session.number(table, renumber, |number| Some(*number))
     }
 }
 

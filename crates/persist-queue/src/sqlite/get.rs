@@ -134,7 +134,7 @@ impl SqliteStore {
             attached.database.write(terms, move |session| {
                 let mut put = 0;
                 {
-                    let insert = &shared.table.insert_as;
+                    let insert = &shared.table.insert;
                     let mut insert = session.connection.prepare_cached(insert)?;
                     let nothing = None::<i64>;
                     for row in &rows {

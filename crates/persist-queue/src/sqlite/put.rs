@@ -96,7 +96,11 @@ pub(super) fn insert_all(
 
 fn insert(session: &mut Session, shared: &Shared, item: &Put) -> rusqlite::Result<Option<i64>> {
     let table = &shared.table;
-    let inserted = Insertion::make(&session.connection, table, item)?;
+    let inserted = session.number(
+        table,
+        |connection, number| Insertion::make(connection, table, item, number),
+        |inserted| inserted.row.map(|(id, _)| id),
+    )?;
     if inserted.forgotten > 0 {
         session.remove(table, Status::Acked, inserted.forgotten);
     }
@@ -118,6 +122,7 @@ impl Insertion {
         connection: &Connection,
         table: &Table,
         item: &Put,
+        number: Option<i64>,
     ) -> rusqlite::Result<Self> {
         let mut forgotten = 0;
         if table.kind == Kind::Unique {
@@ -135,24 +140,20 @@ impl Insertion {
         let put_at = now();
         let time = put_at.as_secs_f64();
         let data = item.value();
-        let mut statement = connection.prepare_cached(&table.insert)?;
         let later =
             |time: Option<Duration>| time.map(|time| milliseconds(put_at.saturating_add(time)));
         let status = if item.options.delay.is_some() { Status::Delayed } else { Status::New };
-        let put = match (table.acks, table.kind) {
-            (false, Kind::Priority) => {
-                statement.execute(params![data, time, item.options.priority])?
-            }
-            (false, _) => statement.execute(params![data, time])?,
-            (true, _) => statement.execute(params![
-                data,
-                time,
-                item.options.priority,
-                status as i64,
-                later(item.options.delay),
-                later(item.options.ttl)
-            ])?,
-        };
+        let (due, expires) = (later(item.options.delay), later(item.options.ttl));
+        let mut statement = connection.prepare_cached(&table.insert)?;
+        let put = statement.execute(params![
+            data,
+            time,
+            item.options.priority,
+            status as i64,
+            due,
+            expires,
+            number
+        ])?;
         let row = (put > 0).then(|| (connection.last_insert_rowid(), status));
         Ok(Self { forgotten, row })
     }

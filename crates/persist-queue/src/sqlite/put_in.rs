@@ -49,7 +49,7 @@ fn insert(
             return Ok(None);
         }
     }
-    Insertion::make(transaction, table, item).map(Some)
+    Insertion::make(transaction, table, item, None).map(Some)
 }
 
 fn check_place(transaction: &Transaction<'_>, database: &Database) -> Result<()> {

@@ -19,8 +19,6 @@ pub(super) struct Table {
     pub(super) name: String,
     /// A row: data, time, priority, status, due, expires.
     pub(super) insert: String,
-    /// As `insert`, with the row's number in front.
-    pub(super) insert_as: String,
     /// Changes nothing, and has a transaction take the lock that changes need.
     pub(super) begin_to_write: String,
     /// Frees a value that is acknowledged, so that it can be put again.
@@ -84,10 +82,7 @@ impl Table {
         let place = if kind == Kind::Priority { ", priority" } else { "" };
         let status = if acks { ", status" } else { "" };
         Self {
-            insert: format!("INSERT {unique}INTO {table} ({columns}) VALUES ({values})"),
-            insert_as: format!(
-                "INSERT {unique}INTO {table} (_id, {columns}) VALUES (?7, {values})"
-            ),
+            insert: format!("INSERT {unique}INTO {table} (_id, {columns}) VALUES (?7, {values})"),
             begin_to_write: format!("DELETE FROM {table} WHERE 0"),
             forget_acked: format!(
                 "DELETE FROM {table} WHERE data = ?1 AND status = {}",

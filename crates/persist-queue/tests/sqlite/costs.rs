@@ -45,6 +45,51 @@ fn the_frames_of_a_commit_are_written_by_one_call() {
 }
 
 #[test]
+fn a_put_changes_no_page_but_its_rows() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path());
+    // The blocks of numbers become larger and larger.
+    for _ in 0..200 {
+        put(&queue, &["warm"]);
+    }
+    let bytes = || counter(Path::new("/proc/thread-self/io"), "wchar");
+    let before = bytes();
+    for _ in 0..100 {
+        put(&queue, &["x"]);
+    }
+    let each = (bytes() - before) / 100;
+    assert!((4120..4500).contains(&each), "{each} bytes a put: a frame has 4120");
+}
+
+#[test]
+fn numbers_follow_the_order_of_the_puts_whoever_puts() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path());
+    let sql = "INSERT INTO queue_default (data, timestamp) VALUES (x'00', 0) RETURNING _id";
+    let theirs = other(dir.path());
+    let mut numbers = Vec::new();
+    for count in [1, 2, 5, 40, 1, 1, 100] {
+        for _ in 0..count {
+            numbers.push(queue.put_with("ours".to_owned(), 0, Wait::No).unwrap().unwrap());
+        }
+        numbers.push(theirs.query_row(sql, [], |row| row.get(0)).unwrap());
+    }
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{numbers:?}");
+}
+
+#[test]
+fn numbers_go_on_without_a_gap_after_a_clean_close() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let queue = open(dir.path());
+        for number in 1..=20 {
+            let put = queue.put_with("an item".to_owned(), 0, Wait::No).unwrap();
+            assert_eq!(put, Some(round * 20 + number));
+        }
+    }
+}
+
+#[test]
 fn a_transaction_that_does_not_fit_into_the_cache_is_whole() {
     let dir = tempfile::tempdir().unwrap();
     let queue = open(dir.path());
