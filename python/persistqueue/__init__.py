@@ -10,6 +10,7 @@ from persistqueue.exceptions import (
     Empty,
     Full,
     LockedError,
+    NotHeldError,
     PersistQueueError,
     SerializerMismatchError,
     UndecodableError,
@@ -25,6 +26,7 @@ from persistqueue.sqlackqueue import (
     SQLiteAckQueue,
     UniqueAckQ,
 )
+from persistqueue.sqlbase import Transaction
 from persistqueue.sqlqueue import FIFOSQLiteQueue, FILOSQLiteQueue, SQLiteQueue, UniqueQ
 
 __all__ = [
@@ -41,6 +43,7 @@ __all__ = [
     "FILOSQLiteQueue",
     "Full",
     "LockedError",
+    "NotHeldError",
     "PDict",
     "PersistQueueError",
     "PriorityQueue",
@@ -48,6 +51,7 @@ __all__ = [
     "SQLiteAckQueue",
     "SQLiteQueue",
     "SerializerMismatchError",
+    "Transaction",
     "UndecodableError",
     "UniqueAckQ",
     "UniqueQ",

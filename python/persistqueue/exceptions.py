@@ -16,6 +16,7 @@ __all__ = [
     "Empty",
     "Full",
     "LockedError",
+    "NotHeldError",
     "PersistQueueError",
     "SerializerMismatchError",
     "UndecodableError",
@@ -45,6 +46,15 @@ class LockedError(PersistQueueError):
 
 class DatabaseError(PersistQueueError):
     """The database refused a call. What was stored stays."""
+
+
+class NotHeldError(PersistQueueError):
+    """A transaction settles an item that is not held any more. Nothing of it was written."""
+
+    def __init__(self, *args: object, id: int | None = None) -> None:
+        super().__init__(*args)
+        self.id = id
+        """The row's number, where it is known."""
 
 
 class UndecodableError(PersistQueueError):

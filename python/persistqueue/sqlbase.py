@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from persistqueue import _native, serializers
 from persistqueue._folder import Durability, StrPath
 from persistqueue._handover import pickled, unpickled
+from persistqueue._native import Transaction
 from persistqueue._serializer import RowSerializer, Serializer, serializer_name
 
-__all__ = ["Durability", "SQLiteBase"]
+__all__ = ["Durability", "SQLiteBase", "Transaction"]
 
 _MEMORY = ":memory:"
 _FILE = "data.db"

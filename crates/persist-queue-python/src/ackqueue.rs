@@ -30,6 +30,24 @@ impl SqliteAckQueue {
     fn held(&self) -> MutexGuard<'_, HeldItems> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Forgets a delivery that was settled.
+    pub(crate) fn forget(&self, id: i64, token: Option<i64>) {
+        let gone = self.held().remove(id, token);
+        drop(gone);
+    }
+}
+
+/// The row that an item or a number names, and its delivery where this object has it; nothing for an
+/// item that is not held here.
+pub(crate) fn named(
+    slf: &Bound<'_, SqliteAckQueue>,
+    item: Option<&Bound<'_, PyAny>>,
+    id: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<(i64, Option<i64>)>> {
+    let (items, ids) = one(item, id)?;
+    let row = rows(slf, &items, &ids)?.into_iter().next().flatten();
+    Ok(row.map(|id| (id, slf.get().held().token(id))))
 }
 
 /// Takes up to `most` rows and makes them into items. What cannot be made into one stays held until
@@ -143,7 +161,7 @@ fn settle(
     let settled = base.open()?.store.settle(&mut host, named.clone(), settlement)?;
     let gone: Vec<_> = {
         let mut held = slf.get().held();
-        named.iter().map(|(id, _)| held.remove(*id)).collect()
+        named.iter().map(|(id, token)| held.remove(*id, *token)).collect()
     };
     drop(gone);
     base.notify(py)?;

@@ -33,6 +33,12 @@ pub(crate) fn empty(py: Python<'_>) -> PyErr {
     own(py, "Empty", "nothing waits in the queue", None).unwrap_or_else(|error| error)
 }
 
+/// `persistqueue.exceptions.NotHeldError`, for an item that names no row.
+pub(crate) fn not_held(py: Python<'_>) -> PyErr {
+    let text = "this item is not held here: it was settled before, or never was this queue's";
+    own(py, "NotHeldError", text, None).unwrap_or_else(|error| error)
+}
+
 /// `persistqueue.exceptions.UndecodableError`, for a row that the serializer could not read.
 pub(crate) fn undecodable(py: Python<'_>, place: &str, id: i64, cause: PyErr) -> PyResult<PyErr> {
     let kind = cause.get_type(py);
@@ -72,6 +78,11 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             details.set_item("path", path.as_os_str())?;
             details.set_item("pid", pid)?;
             own(py, "ConsumedElsewhereError", &text, Some(&details))
+        }
+        Error::NotHeld { id, .. } => {
+            let details = PyDict::new(py);
+            details.set_item("id", id)?;
+            own(py, "NotHeldError", &text, Some(&details))
         }
         Error::Database { .. } => own(py, "DatabaseError", &text, None),
         Error::CodecMismatch { .. } => own(py, "SerializerMismatchError", &text, None),

@@ -27,13 +27,18 @@ impl HeldItems {
 
     /// Notes that a row's item is held. Gives what was held of the same row, before its lease ended.
     pub(crate) fn insert(&mut self, id: i64, token: i64, item: Py<PyAny>) -> Option<HeldItem> {
-        let earlier = self.remove(id);
+        let earlier = self.remove(id, None);
         self.by_identity.entry(address(&item)).or_default().push_back(id);
         self.rows.insert(id, HeldItem { item, token });
         earlier
     }
 
-    pub(crate) fn remove(&mut self, id: i64) -> Option<HeldItem> {
+    /// Forgets a row's item, and only that of one delivery where its token is given: what was settled
+    /// may have been taken again since, by another thread.
+    pub(crate) fn remove(&mut self, id: i64, token: Option<i64>) -> Option<HeldItem> {
+        if token.is_some_and(|token| self.token(id) != Some(token)) {
+            return None;
+        }
         let held = self.rows.remove(&id)?;
         let address = address(&held.item);
         if let Some(rows) = self.by_identity.get_mut(&address) {

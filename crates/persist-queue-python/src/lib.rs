@@ -18,6 +18,7 @@ mod queue;
 mod rows;
 mod serializer;
 mod sqlqueue;
+mod transaction;
 mod view;
 
 use pyo3::prelude::*;
@@ -36,6 +37,8 @@ mod _native {
     use super::queue::FileQueue;
     #[pymodule_export]
     use super::sqlqueue::SqliteQueue;
+    #[pymodule_export]
+    use super::transaction::Transaction;
     #[pymodule_export]
     use super::view::FileView;
 }

@@ -18,6 +18,7 @@ use crate::host::{Caller, Patient, this_thread};
 use crate::ids::{named_parts, raw, raw_parts, row_id};
 use crate::options::{WorkOptions, level, wait};
 use crate::rows::RowCodec;
+use crate::transaction::Transaction;
 
 /// A queue in a table of a database.
 #[pyclass(subclass, frozen, module = "persistqueue._native")]
@@ -365,6 +366,11 @@ impl SqliteQueue {
         let thread = this_thread(py)?;
         self.open()?.store.task_done(&mut self.caller(py), thread)?;
         self.green.notify(py)
+    }
+
+    /// Begins a transaction of several changes, in this queue and in others of the same database.
+    fn transaction(slf: &Bound<'_, Self>) -> Transaction {
+        Transaction::new(slf.clone().unbind())
     }
 
     fn join(&self, py: Python<'_>) -> PyResult<()> {

@@ -48,6 +48,9 @@ pub use error::{Error, Result};
 #[cfg(feature = "tokio")]
 pub use file::AsyncFileQueue;
 pub use file::{FileQueue, FileView, Options, Rejected};
+/// The SQLite that is used here, for connections of one's own: see [`SqliteQueue::put_in`].
+#[cfg(feature = "sqlite")]
+pub use rusqlite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{DictOptions, SqliteAckQueue, SqliteDict, SqliteOptions, SqliteQueue};
 pub use wait::Wait;

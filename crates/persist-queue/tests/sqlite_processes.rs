@@ -15,6 +15,8 @@ mod kill;
 mod measure;
 #[path = "sqlite_processes/sharing.rs"]
 mod sharing;
+#[path = "sqlite_processes/transaction.rs"]
+mod transaction;
 
 /// What a child process does. In the test binary itself there is nothing to do.
 #[test]

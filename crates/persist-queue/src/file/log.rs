@@ -182,7 +182,6 @@ impl Log {
         if let Some(locks) = &self.locks {
             match keeper::tend(self, &locks.turn_path) {
                 Ok(keeper) => {
-                    keeper.ring();
                     let _ = self.keeper.set(keeper);
                 }
                 // Without it the lock is not kept between calls, see `Inside::drop`.

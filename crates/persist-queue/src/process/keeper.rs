@@ -31,10 +31,18 @@ pub(crate) trait Kept: Send + Sync {
     /// time. Gives the time until the next look that is due without a poke; nothing where a poke would
     /// not matter either.
     fn tend(&self, poked: bool) -> Option<Duration>;
+
+    /// Whether a write to the watched file matters now. Each one wakes the thread, those of this
+    /// process too. Whoever makes this true rings.
+    fn wants_pokes(&self) -> bool {
+        true
+    }
 }
 
+#[derive(Clone)]
 struct Client {
     kept: Weak<dyn Kept>,
+    watched: Arc<Path>,
     watch: Option<i32>,
     due: Option<Instant>,
 }
@@ -118,11 +126,20 @@ impl Keeper {
     fn add(&self, kept: Weak<dyn Kept>, watched: &Path) -> bool {
         let mut clients = self.lock();
         let Some(clients) = clients.as_mut() else { return false };
-        let watch = self.inotify.as_ref().and_then(|inotify| {
-            inotify::add_watch(inotify, watched, inotify::WatchFlags::MODIFY).ok()
-        });
-        clients.push(Client { kept, watch, due: None });
+        clients.push(Client { kept, watched: watched.into(), watch: None, due: None });
+        self.ring();
         true
+    }
+
+    fn unwatch(&self, watches: impl IntoIterator<Item = i32>, clients: &[Client]) {
+        let Some(inotify) = &self.inotify else { return };
+        for watch in watches {
+            // A file has one watch, however often it is asked for: a queue that was closed and
+            // opened again has the same.
+            if !clients.iter().any(|client| client.watch == Some(watch)) {
+                let _ = inotify::remove_watch(inotify, watch);
+            }
+        }
     }
 
     /// Makes the thread look after everything now.
@@ -171,20 +188,31 @@ impl Keeper {
         let (alive, dead): (Vec<_>, Vec<_>) =
             clients.drain(..).partition(|client| client.kept.strong_count() > 0);
         *clients = alive;
-        let Some(inotify) = &self.inotify else { return };
-        for watch in dead.iter().filter_map(|client| client.watch) {
-            // A file has one watch, however often it is asked for: a queue that was closed and
-            // opened again has the same.
-            if !clients.iter().any(|client| client.watch == Some(watch)) {
-                let _ = inotify::remove_watch(inotify, watch);
-            }
+        self.unwatch(dead.iter().filter_map(|client| client.watch), clients);
+    }
+
+    fn look(&self, kept: &dyn Kept, client: &mut Client, poked: bool) {
+        if client.watch.is_none()
+            && let Some(inotify) = &self.inotify
+            && kept.wants_pokes()
+        {
+            // Before it looks: what is written from now on pokes.
+            let events = inotify::WatchFlags::MODIFY;
+            client.watch = inotify::add_watch(inotify, &*client.watched, events).ok();
         }
+        let next = kept.tend(poked);
+        // Whoever wants pokes from now on rings after this.
+        let wants = kept.wants_pokes();
+        let blind = wants && client.watch.is_none();
+        let next = if blind { next.map(|next| next.min(TICK)) } else { next };
+        client.watch = client.watch.filter(|_| wants);
+        client.due = next.and_then(|next| Instant::now().checked_add(next));
     }
 
     /// Looks after everybody who is due; gives the next appointment.
     fn round(&self, rung: bool, poked: &HashSet<i32>) -> Result<Option<Instant>, NobodyLeft> {
         let now = Instant::now();
-        let mut due = Vec::new();
+        let mut looks = Vec::new();
         {
             let mut guard = self.lock();
             let clients = guard.as_mut().ok_or(NobodyLeft)?;
@@ -194,30 +222,32 @@ impl Keeper {
                 return Err(NobodyLeft);
             }
             for (index, client) in clients.iter().enumerate() {
-                let poke = client.watch.is_none_or(|watch| poked.contains(&watch));
-                if rung || poke || client.due.is_some_and(|due| due <= now) {
-                    due.push((index, client.kept.clone(), poke, client.watch.is_none()));
+                let poked = client.watch.is_none_or(|watch| poked.contains(&watch));
+                if rung || poked || client.due.is_some_and(|due| due <= now) {
+                    looks.push((index, poked, client.clone()));
                 }
             }
         }
         // Not under the lock: a client may be dropped here, or add another one.
-        let looks: Vec<_> = due
-            .into_iter()
-            .map(|(index, kept, poke, blind)| {
-                let next = kept.upgrade().and_then(|kept| kept.tend(poke));
-                let next = if blind { next.map(|next| next.min(TICK)) } else { next };
-                (index, kept, next.and_then(|next| now.checked_add(next)))
-            })
-            .collect();
-        let mut guard = self.lock();
-        let clients = guard.as_mut().ok_or(NobodyLeft)?;
-        for (index, kept, next) in looks {
-            if let Some(client) = clients.get_mut(index)
-                && client.kept.ptr_eq(&kept)
-            {
-                client.due = next;
+        for (_, poked, client) in &mut looks {
+            if let Some(kept) = client.kept.upgrade() {
+                self.look(&*kept, client, *poked);
             }
         }
+        let mut guard = self.lock();
+        let clients = guard.as_mut().ok_or(NobodyLeft)?;
+        let mut unwatched = Vec::new();
+        for (index, _, looked) in looks {
+            if let Some(client) = clients.get_mut(index)
+                && client.kept.ptr_eq(&looked.kept)
+            {
+                unwatched.extend(client.watch.filter(|_| looked.watch.is_none()));
+                *client = looked;
+            } else {
+                unwatched.extend(looked.watch);
+            }
+        }
+        self.unwatch(unwatched, clients);
         Ok(clients.iter().filter_map(|client| client.due).min())
     }
 }

@@ -3,18 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::commit::Terms;
 use super::database::{Database, Shared};
 use super::get::read;
 use super::hold::give_back;
 use super::holder;
+use super::numbers::SET_HIGHEST;
 use super::options::SqliteOptions;
 use super::session::Session;
 use super::store::{Attachment, Row, SqliteStore, milliseconds, now, work};
 use crate::sql::Status;
-use crate::wait::Host;
+use crate::wait::{Host, Signals};
 use crate::{Error, Result};
 
 /// The longest rest between two attempts.
@@ -64,12 +65,7 @@ impl SqliteStore {
                     .collect()
             })
         })?;
-        let signals = &attached.shared.signals;
-        if let Settlement::Back { .. } | Settlement::Undone = settlement {
-            signals.items.notify_all();
-        }
-        signals.space.notify_all();
-        signals.done.notify_all();
+        attached.shared.signals.tell_of(settlement);
         Ok(settled)
     }
 
@@ -208,6 +204,17 @@ impl SqliteStore {
     }
 }
 
+impl Signals {
+    /// Wakes those who wait for what a settlement brings.
+    pub(super) fn tell_of(&self, settlement: Settlement) {
+        if let Settlement::Back { .. } | Settlement::Undone = settlement {
+            self.items.notify_all();
+        }
+        self.space.notify_all();
+        self.done.notify_all();
+    }
+}
+
 impl Attachment {
     pub(super) fn resume(&self, options: &Arc<SqliteOptions>) -> Result<u64> {
         let terms = Terms { full: true, patience: options.timeout, grows: false };
@@ -253,7 +260,7 @@ impl Attachment {
 }
 
 /// One who settles.
-struct Settling {
+pub(super) struct Settling {
     database: Arc<Database>,
     shared: Arc<Shared>,
     options: Arc<SqliteOptions>,
@@ -261,7 +268,7 @@ struct Settling {
 }
 
 impl Settling {
-    fn new(attached: &Attachment, options: Arc<SqliteOptions>) -> Self {
+    pub(super) fn new(attached: &Attachment, options: Arc<SqliteOptions>) -> Self {
         Self {
             database: Arc::clone(&attached.database),
             shared: Arc::clone(&attached.shared),
@@ -301,7 +308,7 @@ impl Settling {
         Ok(held.then(|| attempts.unwrap_or(0)))
     }
 
-    fn settle(
+    pub(super) fn settle(
         &self,
         session: &mut Session,
         id: i64,
@@ -349,15 +356,23 @@ impl Settling {
 
     /// Gives a row a number behind all others, and notes it: SQLite notes those of new rows only, and
     /// would use this one again once the row is gone.
-    fn move_back(&self, session: &Session, id: i64) -> rusqlite::Result<i64> {
-        let (table, connection) = (&self.shared.table, &session.connection);
-        let last: i64 = connection
-            .prepare_cached(&table.batch.last_number)?
-            .query_row([&table.name], |row| row.get(0))?;
-        let number = last + 1;
-        connection.prepare_cached(&table.ack.move_back)?.execute([number, id])?;
-        connection.prepare_cached(table.batch.set_number)?.execute(params![table.name, number])?;
-        Ok(number)
+    fn move_back(&self, session: &mut Session, id: i64) -> rusqlite::Result<i64> {
+        let table = &self.shared.table;
+        let renumber = |connection: &Connection, number: Option<i64>| {
+            let mut move_back = connection.prepare_cached(&table.ack.move_back)?;
+            if let Some(number) = number {
+                move_back.execute([number, id])?;
+                return Ok(number);
+            }
+            let last: i64 = connection
+                .prepare_cached(&table.batch.last_number)?
+                .query_row([&table.name], |row| row.get(0))?;
+            let number = last + 1;
+            move_back.execute([number, id])?;
+            connection.prepare_cached(SET_HIGHEST)?.execute(params![table.name, number])?;
+            Ok(number)
+        };
+        session.number(table, renumber, |number| Some(*number))
     }
 }
 

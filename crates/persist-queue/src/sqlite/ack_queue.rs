@@ -4,13 +4,17 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use rusqlite::Transaction;
+
 use super::ack::Settlement;
+use super::group::Group;
 use super::hold::Held;
 use super::options::SqliteOptions;
-use super::queue::encode_all;
-use super::store::{Put, PutOptions, SqliteStore, Which};
+use super::queue::{encode, encode_all};
+use super::store::{PutOptions, SqliteStore, Which};
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
 use crate::sql::Status;
@@ -32,8 +36,8 @@ use crate::{Error, Result};
 /// ```
 #[derive(Debug)]
 pub struct SqliteAckQueue<T, C = DefaultCodec> {
-    store: SqliteStore,
-    codec: C,
+    pub(super) store: SqliteStore,
+    pub(super) codec: C,
     items: PhantomData<fn(T) -> T>,
 }
 
@@ -41,20 +45,30 @@ pub struct SqliteAckQueue<T, C = DefaultCodec> {
 #[derive(Debug)]
 pub struct Delivery<'a, T> {
     item: T,
-    held: Open<'a>,
+    pub(super) held: Open<'a>,
 }
 
 /// A row that must be settled.
 #[derive(Debug)]
-struct Open<'a> {
-    store: &'a SqliteStore,
-    held: Held,
-    settled: bool,
+pub(super) struct Open<'a> {
+    pub(super) store: &'a SqliteStore,
+    pub(super) held: Held,
+    /// A transaction settles what it only has a reference to.
+    settled: AtomicBool,
 }
 
-impl Open<'_> {
-    fn settle(&mut self, settlement: Settlement) -> Result<()> {
-        self.settled = true;
+impl<'a> Open<'a> {
+    fn new(store: &'a SqliteStore, held: Held) -> Self {
+        Self { store, held, settled: AtomicBool::new(false) }
+    }
+
+    /// Dropping it changes nothing any more.
+    pub(super) fn note_settled(&self) {
+        self.settled.store(true, Ordering::Relaxed);
+    }
+
+    fn settle(&self, settlement: Settlement) -> Result<()> {
+        self.note_settled();
         let (id, token) = (self.held.row.id, self.held.token);
         let settled = self.store.settle(&mut Thread, vec![(id, Some(token))], settlement)?;
         match settled.first() {
@@ -66,7 +80,7 @@ impl Open<'_> {
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        if !self.settled && !self.store.is_closed() {
+        if !self.settled.load(Ordering::Relaxed) && !self.store.is_closed() {
             let back = Settlement::Back { delay: Some(Duration::ZERO), last: false };
             if let Err(error) = self.settle(back) {
                 tracing::warn!(%error, "a dropped delivery comes back when the queue is opened again");
@@ -92,7 +106,7 @@ impl<T> Delivery<'_, T> {
     /// [`Error::NotHeld`] where the lease was over or somebody else has it by now;
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`]. Then it comes back.
     pub fn ack(self) -> Result<T> {
-        let Self { item, mut held } = self;
+        let Self { item, held } = self;
         held.settle(Settlement::Acked)?;
         Ok(item)
     }
@@ -101,7 +115,7 @@ impl<T> Delivery<'_, T> {
     ///
     /// # Errors
     /// As [`Delivery::ack`].
-    pub fn nack(mut self) -> Result<()> {
+    pub fn nack(self) -> Result<()> {
         self.held.settle(Settlement::Back { delay: None, last: false })
     }
 
@@ -109,7 +123,7 @@ impl<T> Delivery<'_, T> {
     ///
     /// # Errors
     /// As [`Delivery::ack`].
-    pub fn nack_after(mut self, delay: Duration) -> Result<()> {
+    pub fn nack_after(self, delay: Duration) -> Result<()> {
         self.held.settle(Settlement::Back { delay: Some(delay), last: false })
     }
 
@@ -117,7 +131,7 @@ impl<T> Delivery<'_, T> {
     ///
     /// # Errors
     /// As [`Delivery::ack`].
-    pub fn nack_to_back(mut self) -> Result<()> {
+    pub fn nack_to_back(self) -> Result<()> {
         self.held.settle(Settlement::Back { delay: None, last: true })
     }
 
@@ -125,7 +139,7 @@ impl<T> Delivery<'_, T> {
     ///
     /// # Errors
     /// As [`Delivery::ack`].
-    pub fn fail(mut self) -> Result<()> {
+    pub fn fail(self) -> Result<()> {
         self.held.settle(Settlement::Failed)
     }
 
@@ -175,10 +189,8 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         options: PutOptions,
         wait: Wait,
     ) -> Result<Option<i64>, Rejected<T>> {
-        let mut data = Vec::new();
-        let put = self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
-            Ok(self.store.put(&mut Thread, vec![Put { data, options, ..Put::default() }], wait)?)
-        });
+        let put = encode(&self.codec, &item, options)
+            .and_then(|put| Ok(self.store.put(&mut Thread, vec![put], wait)?));
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),
             Err(error) => Err(Rejected { item, error }),
@@ -199,6 +211,25 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         let puts = encode_all(&self.codec, &items, options);
         let put = puts.and_then(|puts| Ok(self.store.put(&mut Thread, puts, wait)?));
         put.map_err(|error| Rejected { item: items, error })
+    }
+
+    /// Puts an item in a transaction of the caller's own, as
+    /// [`SqliteQueue::put_in`](super::SqliteQueue::put_in) does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn put_in(
+        &self,
+        transaction: &Transaction<'_>,
+        item: &T,
+        options: PutOptions,
+    ) -> Result<Option<i64>> {
+        self.store.put_in(transaction, encode(&self.codec, item, options)?)
+    }
+
+    /// Begins a transaction of several changes, in this queue and in others of the same database.
+    pub fn transaction(&self) -> Group<'_> {
+        Group::new(&self.store)
     }
 
     /// Takes the next item, and waits for one.
@@ -235,11 +266,11 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     ) -> Result<Option<Delivery<'_, T>>> {
         let held = self.store.hold(&mut Thread, wait, which, lease, 1)?;
         let Some(held) = held.into_iter().next() else { return Ok(None) };
-        let mut open = Open { store: &self.store, held, settled: false };
+        let open = Open::new(&self.store, held);
         match self.codec.decode(&open.held.row.data) {
             Ok(item) => Ok(Some(Delivery { item, held: open })),
             Err(source) => {
-                open.settled = true;
+                open.note_settled();
                 let sequence = open.held.row.id.cast_unsigned();
                 Err(Error::Decode { path: self.store.path().to_owned(), sequence, source })
             }
@@ -259,18 +290,16 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         lease: Option<Duration>,
     ) -> Result<Vec<Delivery<'_, T>>> {
         let held = self.store.hold(&mut Thread, wait, Which::Next, lease, most)?;
-        let mut rows: VecDeque<_> = held
-            .into_iter()
-            .map(|held| Open { store: &self.store, held, settled: false })
-            .collect();
+        let mut rows: VecDeque<_> =
+            held.into_iter().map(|held| Open::new(&self.store, held)).collect();
         let mut deliveries = Vec::new();
-        while let Some(mut open) = rows.pop_front() {
+        while let Some(open) = rows.pop_front() {
             match self.codec.decode(&open.held.row.data) {
                 Ok(item) => deliveries.push(Delivery { item, held: open }),
                 // Dropped, they wait again.
                 Err(_) if !deliveries.is_empty() => break,
                 Err(source) => {
-                    open.settled = true;
+                    open.note_settled();
                     let sequence = open.held.row.id.cast_unsigned();
                     let path = self.store.path().to_owned();
                     return Err(Error::Decode { path, sequence, source });
@@ -291,8 +320,10 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         let rows = deliveries.iter().map(|one| (one.id(), Some(one.held.held.token))).collect();
         let settled = self.store.settle(&mut Thread, rows, Settlement::Acked)?;
         let mut items = Vec::with_capacity(deliveries.len());
-        for (Delivery { item, mut held }, settled) in deliveries.into_iter().zip(settled) {
-            held.settled = settled.is_some();
+        for (Delivery { item, held }, settled) in deliveries.into_iter().zip(settled) {
+            if settled.is_some() {
+                held.note_settled();
+            }
             let id = held.held.row.id;
             let not_held = || Error::NotHeld { path: path.to_owned(), id };
             items.push(settled.map(|_| item).ok_or_else(not_held));

@@ -3,6 +3,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::ahead::Ahead;
+use super::store::Row;
+
 /// An open object, and a thread of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Owner {
@@ -18,6 +21,7 @@ pub(super) struct Claims {
     /// Rows that could not be deserialized; nobody here tries again before the queue is opened anew.
     aside: HashMap<i64, u64>,
     returns: u64,
+    pub(super) ahead: Ahead,
 }
 
 impl Claims {
@@ -33,6 +37,7 @@ impl Claims {
     /// A row was mended: whoever could not make an item of it may try again.
     pub(super) fn take_up(&mut self, row: i64) {
         self.aside.remove(&row);
+        self.ahead.forget();
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -54,16 +59,32 @@ impl Claims {
     }
 
     pub(super) fn note_returns(&mut self) -> u64 {
+        self.ahead.forget();
         self.returns += 1;
         self.returns
     }
 
+    /// Claims the next row that was read ahead.
+    pub(super) fn claim_ahead(&mut self, owner: Owner) -> Option<Row> {
+        let row = self.ahead.pop()?;
+        self.claim(row.id, owner);
+        Some(row)
+    }
+
     pub(super) fn claim(&mut self, row: i64, owner: Owner) {
+        self.ahead.remove(row);
         self.owners.insert(row, owner);
         self.held.entry(owner).or_default().insert(row);
     }
 
+    /// It waits again.
     pub(super) fn release(&mut self, row: i64) {
+        self.ahead.forget();
+        self.settle(row);
+    }
+
+    /// It is not in the database any more.
+    pub(super) fn settle(&mut self, row: i64) {
         let Some(owner) = self.owners.remove(&row) else { return };
         if let Some(held) = self.held.get_mut(&owner) {
             held.remove(&row);
@@ -75,13 +96,14 @@ impl Claims {
 
     pub(super) fn set_aside(&mut self, row: i64) {
         if let Some(owner) = self.owners.get(&row).copied() {
-            self.release(row);
+            self.settle(row);
             self.aside.insert(row, owner.handle);
         }
     }
 
     /// Frees all that an object has.
     pub(super) fn leave(&mut self, handle: u64) {
+        self.ahead.forget();
         self.returns += 1;
         self.owners.retain(|_, owner| owner.handle != handle);
         self.held.retain(|owner, _| owner.handle != handle);

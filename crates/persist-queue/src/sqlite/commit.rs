@@ -7,11 +7,16 @@ use std::time::Duration;
 
 use super::connection::{explain, is_disk_full, wait_for_lock};
 use super::lock;
+use super::log_writes;
 use super::session::Session;
 use crate::{Error, Result};
 
 /// How many pieces of work share a transaction at most.
 const TOGETHER: usize = 1024;
+
+/// How often whoever leads lets others run before a flush, for as many to come as came the last time. A
+/// flush takes longer, and they would wait for the next one.
+const YIELDS: u32 = 30;
 
 /// One piece of work in a transaction, which may be tried again in another one. Says whether it went
 /// well; what it gave is kept by whoever made it.
@@ -28,8 +33,17 @@ enum End {
 struct Call {
     work: Mutex<Work>,
     terms: Terms,
-    end: Mutex<Option<End>>,
-    turn: Condvar,
+    turn: Mutex<Turn>,
+    changed: Condvar,
+}
+
+/// What a call waits for.
+#[derive(Debug)]
+enum Turn {
+    Waiting,
+    /// To do the work of all who came.
+    Lead,
+    Over(End),
 }
 
 /// See the module.
@@ -41,8 +55,10 @@ pub(super) struct Committer {
 #[derive(Default)]
 struct Lane {
     calls: VecDeque<Arc<Call>>,
-    /// Somebody is in a transaction.
-    busy: bool,
+    /// Somebody leads, or was told to.
+    led: bool,
+    /// How many shared the last transaction, or came meanwhile.
+    crowd: usize,
 }
 
 impl std::fmt::Debug for Lane {
@@ -81,8 +97,8 @@ impl Committer {
                 Ok(())
             })),
             terms,
-            end: Mutex::new(None),
-            turn: Condvar::new(),
+            turn: Mutex::new(Turn::Waiting),
+            changed: Condvar::new(),
         });
         match self.take_part(session, &call) {
             End::Committed => {
@@ -93,32 +109,78 @@ impl Committer {
     }
 
     fn take_part(&self, session: &Mutex<Session>, call: &Arc<Call>) -> End {
-        let mut lane = lock(&self.lane);
-        lane.calls.push_back(Arc::clone(call));
-        loop {
-            if let Some(end) = lock(&call.end).take() {
-                return end;
-            }
-            let first = lane.calls.front().is_some_and(|first| Arc::ptr_eq(first, call));
-            if first && !lane.busy {
-                lane.busy = true;
-                let most = lane.calls.len().min(TOGETHER);
-                let together: Vec<_> = lane.calls.drain(..most).collect();
-                drop(lane);
-                let ends = transact(&mut lock(session), &together);
-                lane = lock(&self.lane);
-                lane.busy = false;
-                for (call, end) in together.iter().zip(ends) {
-                    *lock(&call.end) = Some(end);
-                    call.turn.notify_one();
-                }
-                if let Some(next) = lane.calls.front() {
-                    next.turn.notify_one();
-                }
-                continue;
-            }
-            lane = call.turn.wait(lane).unwrap_or_else(PoisonError::into_inner);
+        let leads = {
+            let mut lane = lock(&self.lane);
+            lane.calls.push_back(Arc::clone(call));
+            !std::mem::replace(&mut lane.led, true)
+        };
+        if leads {
+            return self.lead(session, call);
         }
+        match call.wait() {
+            Turn::Over(end) => end,
+            Turn::Lead | Turn::Waiting => self.lead(session, call),
+        }
+    }
+
+    /// Does the work of all who came meanwhile, `own` among them, and has the next one lead.
+    fn lead(&self, session: &Mutex<Session>, own: &Arc<Call>) -> End {
+        let mut session = lock(session);
+        if own.terms.full {
+            self.gather();
+        }
+        let together: Vec<_> = {
+            let mut lane = lock(&self.lane);
+            let most = lane.calls.len().min(TOGETHER);
+            lane.calls.drain(..most).collect()
+        };
+        let ends = transact(&mut session, &together);
+        drop(session);
+        let mut own_end = None;
+        for (call, end) in together.iter().zip(ends) {
+            if Arc::ptr_eq(call, own) {
+                own_end = Some(end);
+            } else {
+                call.tell(Turn::Over(end));
+            }
+        }
+        let next = {
+            let mut lane = lock(&self.lane);
+            lane.crowd = together.len() + lane.calls.len();
+            lane.led = !lane.calls.is_empty();
+            lane.calls.front().cloned()
+        };
+        if let Some(next) = next {
+            next.tell(Turn::Lead);
+        }
+        // Whoever leads is the first of those who came.
+        own_end.unwrap_or_else(|| End::Failed(Arc::new(rusqlite::Error::InvalidQuery)))
+    }
+
+    fn gather(&self) {
+        for _ in 0..YIELDS {
+            let lane = lock(&self.lane);
+            if lane.calls.len() >= lane.crowd {
+                return;
+            }
+            drop(lane);
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Call {
+    fn tell(&self, turn: Turn) {
+        *lock(&self.turn) = turn;
+        self.changed.notify_one();
+    }
+
+    fn wait(&self) -> Turn {
+        let mut turn = lock(&self.turn);
+        while matches!(*turn, Turn::Waiting) {
+            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::replace(&mut *turn, Turn::Waiting)
     }
 }
 
@@ -159,7 +221,8 @@ fn together(
     has_room: bool,
     ends: &mut Vec<End>,
 ) -> rusqlite::Result<()> {
-    begin(session, calls.iter().any(|call| call.terms.full))?;
+    let full = calls.iter().any(|call| call.terms.full);
+    begin(session, full)?;
     for call in calls {
         let end = if call.terms.grows && !has_room {
             End::Failed(Arc::new(disk_full()))
@@ -168,7 +231,7 @@ fn together(
         };
         ends.push(end);
     }
-    run(session, "COMMIT")
+    log_writes::together(full, || run(session, "COMMIT"))
 }
 
 fn disk_full() -> rusqlite::Error {

@@ -30,7 +30,7 @@ use crate::{Durability, Error, Result};
 pub(super) struct Database {
     pub(super) place: Place,
     /// Which file it was when it was opened: one that was replaced has another.
-    identity: Option<(u64, u64)>,
+    pub(super) identity: Option<(u64, u64)>,
     session: Mutex<Session>,
     /// Reads do not wait for a commit. A database in memory has only one connection.
     reader: Option<Mutex<Connection>>,
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     pub(super) table: Table,
     pub(super) signals: Signals,
     pub(super) claims: Mutex<Claims>,
+    /// Whether the last get of an acknowledged queue found something.
+    pub(super) flows: AtomicBool,
 }
 
 impl Shared {
@@ -122,7 +124,7 @@ impl Database {
     }
 
     /// Has those woken who wait, when another process writes. For queues only: in a dictionary nobody
-    /// waits, and the helper wakes with each write to the log, which costs as much as the write.
+    /// waits.
     fn watch(self: &Arc<Self>) {
         let Place::File(path) = &self.place else { return };
         if self.keeper.get().is_some() {
@@ -130,7 +132,6 @@ impl Database {
         }
         match keeper::tend(self, &path_beside(path, "-wal")) {
             Ok(keeper) => {
-                keeper.ring();
                 let _ = self.keeper.set(keeper);
             }
             Err(error) => tracing::warn!(%error, "no helper thread; waits look twice a second"),
@@ -140,10 +141,14 @@ impl Database {
     /// To be called by whoever is about to wait for a change; gives how long at most without a look.
     pub(super) fn expect_changes(&self) -> Duration {
         self.looks.fresh.store(true, Ordering::Relaxed);
+        self.ring();
+        UNTIL_POKED
+    }
+
+    fn ring(&self) {
         if let Some(keeper) = self.keeper.get() {
             keeper.ring();
         }
-        UNTIL_POKED
     }
 
     /// The table of a queue, made where it is missing.
@@ -165,8 +170,8 @@ impl Database {
         self.watch();
         let mut queues = lock(&self.queues);
         let shared = queues.entry(table.name.clone()).or_insert_with(|| {
-            let claims = Mutex::default();
-            Arc::new(Shared { table, signals: Signals::default(), claims })
+            let (claims, flows) = (Mutex::default(), AtomicBool::new(false));
+            Arc::new(Shared { table, signals: Signals::default(), claims, flows })
         });
         Ok(Arc::clone(shared))
     }
@@ -214,6 +219,11 @@ impl Kept for Database {
         let flush = self.timer.as_ref().and_then(|timer| timer.tend(poked));
         [look, flush].into_iter().flatten().min()
     }
+
+    fn wants_pokes(&self) -> bool {
+        self.timer.as_ref().is_some_and(FlushTimer::is_promised)
+            || lock(&self.queues).values().any(|shared| shared.signals.are_awaited())
+    }
 }
 
 impl Database {
@@ -222,6 +232,7 @@ impl Database {
         if let (Some(timer), Durability::Interval(_)) = (&self.timer, level) {
             timer.promise(level);
             self.watch();
+            self.ring();
         }
     }
 
@@ -261,7 +272,8 @@ impl Database {
     }
 }
 
-fn identity(path: &Path) -> Option<(u64, u64)> {
+/// Device and number of a file.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))
 }

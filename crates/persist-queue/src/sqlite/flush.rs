@@ -14,6 +14,7 @@ use super::claims::{Claims, Owner};
 use super::commit::Terms;
 use super::connection::found_no_room;
 use super::database::Shared;
+use super::numbers::{GIVE_BACK, SET_HIGHEST};
 use super::scan::Scan;
 use super::session::Session;
 use super::store::Attachment;
@@ -198,7 +199,7 @@ impl Attachment {
                 .query_row([name], |row| row.get(0))?;
             let end = last.checked_add_unsigned(count as u64 + 1).ok_or_else(out_of_numbers)?;
             let noted = params![name, end - 1];
-            if connection.prepare_cached(statements.set_number)?.execute(noted)? == 0 {
+            if connection.prepare_cached(SET_HIGHEST)?.execute(noted)? == 0 {
                 connection.prepare_cached(statements.add_number)?.execute(noted)?;
             }
             Ok(last + 1..end)
@@ -209,8 +210,7 @@ impl Attachment {
         let shared = Arc::clone(&self.shared);
         let terms = Terms { full: false, ..terms };
         self.database.write(terms, move |session| {
-            let mut statement =
-                session.connection.prepare_cached(shared.table.batch.return_numbers)?;
+            let mut statement = session.connection.prepare_cached(GIVE_BACK)?;
             statement.execute(params![shared.table.name, left.start - 1, left.end - 1]).map(drop)
         })
     }
@@ -251,7 +251,7 @@ fn insert_all(
     }
     let mut doubled = Vec::new();
     {
-        let mut insert = session.connection.prepare_cached(&table.insert_as)?;
+        let mut insert = session.connection.prepare_cached(&table.insert)?;
         let nothing = None::<i64>;
         let mut holding = session.connection.prepare_cached(&table.batch.holding)?;
         for put in puts {

@@ -42,6 +42,11 @@ impl FlushTimer {
         }
     }
 
+    /// Whether it matters when the log is written.
+    pub(super) fn is_promised(&self) -> bool {
+        self.state().interval.is_some()
+    }
+
     /// Flushes if that is due; gives the time until it will be. `written` says whether the log may
     /// have been written.
     pub(super) fn tend(&self, written: bool) -> Option<Duration> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
+use super::ahead::read_ahead;
 use super::claims::Owner;
 use super::database::Shared;
 use super::schema::Table;
@@ -63,8 +64,16 @@ impl SqliteStore {
         for lost in 0.. {
             let blind = lost >= LOSSES;
             let held = Arc::clone(attached);
-            let found = work(host, attached, move |attached| {
-                let row = if blind && which == Which::Next {
+            let ahead = if lost == 0 && which == Which::Next {
+                attached.shared.claims().claim_ahead(owner)
+            } else {
+                None
+            };
+            let is_ahead = ahead.is_some();
+            let look = move |attached: &Attachment| {
+                let row = if ahead.is_some() {
+                    Ok(ahead)
+                } else if blind && which == Which::Next {
                     let shared = Arc::clone(&attached.shared);
                     attached.database.write(terms, move |session| take_blindly(session, &shared))
                 } else {
@@ -74,8 +83,9 @@ impl SqliteStore {
                 };
                 // Settled even where the host does not take the result any more.
                 let unsettled = |row: Row| (Unsettled { attached: held, id: Some(row.id) }, row);
-                Ok(row?.map(unsettled))
-            })?;
+                Ok::<_, Error>(row?.map(unsettled))
+            };
+            let found = if is_ahead { look(attached)? } else { work(host, attached, look)? };
             let Some((mut guard, row)) = found else { return Ok(Attempt::NotYet) };
             let row = Arc::new(row);
             let item = match decode(host, &row) {
@@ -96,10 +106,13 @@ impl SqliteStore {
                 let shared = Arc::clone(&attached.shared);
                 attached.database.write(terms, move |session| delete(session, &shared, &taken))
             })?;
-            drop(guard);
             if taken {
+                guard.settle();
                 attached.shared.signals.space.notify_all();
                 return Ok(Attempt::Done(item));
+            }
+            if is_ahead {
+                attached.shared.claims().ahead.missed();
             }
         }
         Ok(Attempt::NotYet)
@@ -121,7 +134,7 @@ impl SqliteStore {
             attached.database.write(terms, move |session| {
                 let mut put = 0;
                 {
-                    let insert = &shared.table.insert_as;
+                    let insert = &shared.table.insert;
                     let mut insert = session.connection.prepare_cached(insert)?;
                     let nothing = None::<i64>;
                     for row in &rows {
@@ -137,6 +150,7 @@ impl SqliteStore {
                     }
                 }
                 session.add(&shared.table, Status::New, put);
+                shared.claims().ahead.forget();
                 Ok(())
             })
         })
@@ -150,6 +164,13 @@ pub(super) struct Unsettled {
 }
 
 impl Unsettled {
+    /// The row is taken: it does not wait any more.
+    pub(super) fn settle(&mut self) {
+        if let Some(id) = self.id.take() {
+            self.attached.shared.claims().settle(id);
+        }
+    }
+
     pub(super) fn refuse<E>(&mut self, undecoded: Undecoded<E>) -> E {
         match undecoded {
             Undecoded::Broken(error) => {
@@ -252,6 +273,9 @@ pub(super) fn delete(session: &mut Session, shared: &Shared, row: &Row) -> rusql
     let deleted = statement.execute(params![row.id, row.value()])?;
     drop(statement);
     session.remove(&shared.table, Status::New, deleted);
+    if deleted > 0 {
+        read_ahead(&session.connection, shared, row)?;
+    }
     Ok(deleted > 0)
 }
 

@@ -116,6 +116,9 @@ impl SqliteStore {
                 taken => taken,
             }
         })?;
+        for (guard, _) in guards.iter_mut().zip(&taken).filter(|(_, taken)| **taken) {
+            guard.settle();
+        }
         drop(guards);
         attached.shared.signals.space.notify_all();
         let mut taken = taken.into_iter();

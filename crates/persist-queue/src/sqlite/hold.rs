@@ -1,6 +1,7 @@
 //! Getting rows of acknowledged queues: a row is marked as held in one transaction, and stays.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -61,22 +62,35 @@ impl SqliteStore {
             |host, attached| {
                 let options = Arc::clone(&options);
                 let found = work(host, attached, move |attached| {
-                    // Without the write lock first: to find nothing must not wait for anybody.
-                    let time = milliseconds(now());
-                    let nothing = attached.database.read(terms.patience, |connection| {
-                        nothing_waits(connection, &attached.shared, time)
-                    })?;
-                    if let Some(nothing) = nothing {
-                        return Ok(nothing);
-                    }
                     let shared = Arc::clone(&attached.shared);
                     let holder = attached.holder_name();
-                    let held = attached.database.write(terms, move |session| {
+                    let take = || {
+                        let (shared, options) = (Arc::clone(&shared), Arc::clone(&options));
                         let holder = holder.clone();
-                        let claim = Claim { shared: &shared, options: &options, holder, lease };
-                        claim.take(session, which, most)
+                        attached.database.write(terms, move |session| {
+                            let (shared, holder) = (&shared, holder.clone());
+                            let claim = Claim { shared, options: &options, holder, lease };
+                            claim.take(session, which, most)
+                        })
+                    };
+                    // What the last one got something from is not looked at before.
+                    if shared.flows.load(Ordering::Relaxed) {
+                        let held = take()?;
+                        if !held.is_empty() {
+                            return Ok(Found::Rows(held));
+                        }
+                    }
+                    // To find nothing must not wait for anybody: without the write lock first.
+                    let time = milliseconds(now());
+                    let nothing = attached.database.read(terms.patience, |connection| {
+                        nothing_waits(connection, &shared, time)
                     })?;
-                    Ok(if held.is_empty() { Found::Nothing } else { Found::Rows(held) })
+                    let held = if nothing.is_none() { take()? } else { Vec::new() };
+                    shared.flows.store(!held.is_empty(), Ordering::Relaxed);
+                    if held.is_empty() {
+                        return Ok(nothing.unwrap_or(Found::Nothing));
+                    }
+                    Ok(Found::Rows(held))
                 })?;
                 Ok(match found {
                     Found::Rows(held) => Attempt::Done(held),

@@ -115,6 +115,7 @@ impl SqliteStore {
             let purged = attached.database.write(terms, move |session| {
                 let purged = purge_free(session, &shared)?;
                 session.forget();
+                shared.claims().ahead.forget();
                 Ok(purged as u64)
             })?;
             let unwritten = attached.batch.as_ref().map_or(0, Batch::drop_waiting);

@@ -1,15 +1,17 @@
 //! Queues and a dictionary in an SQLite database, which persist-queue 1.x can use at the same time.
 //!
 //! [`SqliteQueue`] gives an item away; [`SqliteAckQueue`] keeps it until it is acknowledged;
-//! [`SqliteDict`] is a dictionary. [`SqliteStore`] and [`DictStore`] are for bindings to other
-//! languages.
+//! [`SqliteDict`] is a dictionary. [`Group`] changes several queues in one commit. [`SqliteStore`] and
+//! [`DictStore`] are for bindings to other languages.
 
-// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`), the store of bytes (`store.rs` and
-// the files of its calls), the database that all objects of a process share (`database.rs`), its group
-// commit (`commit.rs`), and the connection. All SQL text is in the files called `schema`.
+// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `group.rs`), the store of bytes
+// (`store.rs` and the files of its calls), the database that all objects of a process share
+// (`database.rs`), its group commit (`commit.rs`), and the connection. All SQL text is in the files
+// called `schema`.
 
 mod ack;
 mod ack_queue;
+mod ahead;
 mod batch;
 mod batched;
 mod claims;
@@ -22,13 +24,17 @@ mod flush;
 mod flush_timer;
 mod get;
 mod get_many;
+mod group;
 mod hold;
 mod holder;
+mod log_writes;
 mod look;
+mod numbers;
 mod options;
 mod peek;
 mod posix_locks;
 mod put;
+mod put_in;
 mod queue;
 mod room;
 mod scan;
@@ -38,6 +44,7 @@ mod schema_batch;
 mod session;
 mod store;
 mod system_calls;
+mod transaction;
 mod value;
 
 pub use ack::Settlement;
@@ -45,10 +52,12 @@ pub use ack_queue::{Delivery, SqliteAckQueue};
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
+pub use group::{Group, Inlet};
 pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
 pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+pub use transaction::Change;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

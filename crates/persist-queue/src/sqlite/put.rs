@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::commit::Terms;
 use super::database::Shared;
+use super::schema::Table;
 use super::session::Session;
 use super::store::{Put, SqliteStore, milliseconds, now, work};
 use crate::sql::{Kind, Status};
@@ -31,10 +32,10 @@ impl SqliteStore {
     {
         let mut items = items;
         for item in &mut items {
-            item.options.ttl = item.options.ttl.or(self.options.ttl);
+            self.complete(item);
         }
         let maxsize = self.options.maxsize;
-        let full = || Error::Full { path: self.path().to_owned(), limit: maxsize };
+        let full = || self.full();
         if maxsize > 0 && items.len() as u64 > maxsize {
             return Err(full().into());
         }
@@ -66,10 +67,19 @@ impl SqliteStore {
         )?;
         put.ok_or_else(|| full().into())
     }
+
+    /// Adds what the options say where the put does not.
+    pub(super) fn complete(&self, item: &mut Put) {
+        item.options.ttl = item.options.ttl.or(self.options.ttl);
+    }
+
+    pub(super) fn full(&self) -> Error {
+        Error::Full { path: self.path().to_owned(), limit: self.options.maxsize }
+    }
 }
 
 /// Nothing where there is no room.
-fn insert_all(
+pub(super) fn insert_all(
     session: &mut Session,
     shared: &Shared,
     items: &[Put],
@@ -86,42 +96,65 @@ fn insert_all(
 
 fn insert(session: &mut Session, shared: &Shared, item: &Put) -> rusqlite::Result<Option<i64>> {
     let table = &shared.table;
-    if table.kind == Kind::Unique {
-        for spelling in [Some(item.value()), item.other_value()].into_iter().flatten() {
-            if table.acks {
-                let mut forget = session.connection.prepare_cached(&table.forget_acked)?;
-                let gone = forget.execute([&spelling])?;
-                drop(forget);
-                session.remove(table, Status::Acked, gone);
-            }
-            // Looked for first: an insert that is ignored uses a number up.
-            if session.connection.prepare_cached(&table.with_data)?.exists([spelling])? {
-                return Ok(None);
+    let inserted = session.number(
+        table,
+        |connection, number| Insertion::make(connection, table, item, number),
+        |inserted| inserted.row.map(|(id, _)| id),
+    )?;
+    if inserted.forgotten > 0 {
+        session.remove(table, Status::Acked, inserted.forgotten);
+    }
+    let Some((id, status)) = inserted.row else { return Ok(None) };
+    session.add(table, status, 1);
+    Ok(Some(id))
+}
+
+/// What a put changed in its table.
+pub(super) struct Insertion {
+    /// How many acknowledged rows made way for an equal one.
+    forgotten: usize,
+    /// The new row's number and status; nothing where the item waits already.
+    pub(super) row: Option<(i64, Status)>,
+}
+
+impl Insertion {
+    pub(super) fn make(
+        connection: &Connection,
+        table: &Table,
+        item: &Put,
+        number: Option<i64>,
+    ) -> rusqlite::Result<Self> {
+        let mut forgotten = 0;
+        if table.kind == Kind::Unique {
+            for spelling in [Some(item.value()), item.other_value()].into_iter().flatten() {
+                if table.acks {
+                    let mut forget = connection.prepare_cached(&table.forget_acked)?;
+                    forgotten += forget.execute([&spelling])?;
+                }
+                // Looked for first: an insert that is ignored uses a number up.
+                if connection.prepare_cached(&table.with_data)?.exists([spelling])? {
+                    return Ok(Self { forgotten, row: None });
+                }
             }
         }
-    }
-    let put_at = now();
-    let time = put_at.as_secs_f64();
-    let data = item.value();
-    let mut statement = session.connection.prepare_cached(&table.insert)?;
-    let later = |time: Option<Duration>| time.map(|time| milliseconds(put_at.saturating_add(time)));
-    let status = if item.options.delay.is_some() { Status::Delayed } else { Status::New };
-    let put = match (table.acks, table.kind) {
-        (false, Kind::Priority) => statement.execute(params![data, time, item.options.priority])?,
-        (false, _) => statement.execute(params![data, time])?,
-        (true, _) => statement.execute(params![
+        let put_at = now();
+        let time = put_at.as_secs_f64();
+        let data = item.value();
+        let later =
+            |time: Option<Duration>| time.map(|time| milliseconds(put_at.saturating_add(time)));
+        let status = if item.options.delay.is_some() { Status::Delayed } else { Status::New };
+        let (due, expires) = (later(item.options.delay), later(item.options.ttl));
+        let mut statement = connection.prepare_cached(&table.insert)?;
+        let put = statement.execute(params![
             data,
             time,
             item.options.priority,
             status as i64,
-            later(item.options.delay),
-            later(item.options.ttl)
-        ])?,
-    };
-    drop(statement);
-    if put == 0 {
-        return Ok(None);
+            due,
+            expires,
+            number
+        ])?;
+        let row = (put > 0).then(|| (connection.last_insert_rowid(), status));
+        Ok(Self { forgotten, row })
     }
-    session.add(table, status, 1);
-    Ok(Some(session.connection.last_insert_rowid()))
 }

@@ -4,6 +4,9 @@ use std::marker::PhantomData;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::Transaction;
+
+use super::group::Group;
 use super::options::SqliteOptions;
 use super::store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
 use crate::codec::{Codec, Default as DefaultCodec};
@@ -29,8 +32,8 @@ use crate::{Error, Result};
 /// [`Durability`](crate::Durability).
 #[derive(Debug)]
 pub struct SqliteQueue<T, C = DefaultCodec> {
-    store: SqliteStore,
-    codec: C,
+    pub(super) store: SqliteStore,
+    pub(super) codec: C,
     items: PhantomData<fn(T) -> T>,
 }
 
@@ -55,10 +58,8 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// As [`SqliteQueue::put`], and [`Error::Full`].
     pub fn put_with(&self, item: T, priority: i64, wait: Wait) -> Result<Option<i64>, Rejected<T>> {
         let options = PutOptions { priority, ..PutOptions::default() };
-        let mut data = Vec::new();
-        let put = self.codec.encode(&item, &mut data).map_err(Error::Encode).and_then(|()| {
-            Ok(self.store.put(&mut Thread, vec![Put { data, options, ..Put::default() }], wait)?)
-        });
+        let put = encode(&self.codec, &item, options)
+            .and_then(|put| Ok(self.store.put(&mut Thread, vec![put], wait)?));
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),
             Err(error) => Err(Rejected { item, error }),
@@ -78,6 +79,53 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
         let puts = encode_all(&self.codec, &items, PutOptions::default());
         let put = puts.and_then(|puts| Ok(self.store.put(&mut Thread, puts, wait)?));
         put.map_err(|error| Rejected { item: items, error })
+    }
+
+    /// Puts an item in a transaction of the caller's own on the same database file: it is there for
+    /// others once he commits, together with what he changed in tables of his own, and never after a
+    /// rollback. Gives its row's number, as [`SqliteQueue::put`] does.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("data.db");
+    /// use persist_queue::{SqliteOptions, SqliteQueue, rusqlite::Connection};
+    ///
+    /// let orders: SqliteQueue<String> = SqliteOptions::new().open(&path)?;
+    /// let mut connection = Connection::open(&path)?;
+    /// connection.execute_batch("CREATE TABLE stock (thing TEXT, pieces INTEGER)")?;
+    ///
+    /// let transaction = connection.transaction()?;
+    /// transaction.execute("INSERT INTO stock VALUES ('hat', -1)", [])?;
+    /// orders.put_in(&transaction, &"a hat".to_owned(), 0)?;
+    /// transaction.commit()?; // a get that waits for an order wakes now
+    /// assert_eq!(orders.get()?, "a hat");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Until the caller's transaction ends nobody else can write, so do not call anything else that
+    /// writes to the database from the same thread: it waits for the lock in vain.
+    ///
+    /// # Errors
+    /// [`Error::Full`] at once where there is no room; [`Error::Invalid`] for a transaction on another
+    /// database, for a queue in memory or one with [`SqliteOptions::auto_commit`] off, and for a
+    /// priority where there is none; [`Error::Encode`], [`Error::Closed`], [`Error::Locked`],
+    /// [`Error::Io`], [`Error::Database`]. Then it was not put, and the transaction can go on, unless
+    /// SQLite has rolled it back, as on a full disk.
+    pub fn put_in(
+        &self,
+        transaction: &Transaction<'_>,
+        item: &T,
+        priority: i64,
+    ) -> Result<Option<i64>> {
+        let options = PutOptions { priority, ..PutOptions::default() };
+        self.store.put_in(transaction, encode(&self.codec, item, options)?)
+    }
+
+    /// Begins a transaction of several changes, in this queue and in others of the same database.
+    pub fn transaction(&self) -> Group<'_> {
+        Group::new(&self.store)
     }
 
     /// Takes the next item, and waits for one.
@@ -196,10 +244,12 @@ pub(super) fn encode_all<T, C: Codec<T>>(
     items: &[T],
     options: PutOptions,
 ) -> Result<Vec<Put>> {
-    let encode = |item| {
-        let mut data = Vec::new();
-        codec.encode(item, &mut data).map_err(Error::Encode)?;
-        Ok(Put { data, options, ..Put::default() })
-    };
-    items.iter().map(encode).collect()
+    items.iter().map(|item| encode(codec, item, options)).collect()
+}
+
+/// The row that is made of an item.
+pub(super) fn encode<T, C: Codec<T>>(codec: &C, item: &T, options: PutOptions) -> Result<Put> {
+    let mut data = Vec::new();
+    codec.encode(item, &mut data).map_err(Error::Encode)?;
+    Ok(Put { data, options, ..Put::default() })
 }

@@ -19,8 +19,8 @@ pub(super) struct Table {
     pub(super) name: String,
     /// A row: data, time, priority, status, due, expires.
     pub(super) insert: String,
-    /// As `insert`, with the row's number in front.
-    pub(super) insert_as: String,
+    /// Changes nothing, and has a transaction take the lock that changes need.
+    pub(super) begin_to_write: String,
     /// Frees a value that is acknowledged, so that it can be put again.
     pub(super) forget_acked: String,
     /// A row with this data.
@@ -28,6 +28,7 @@ pub(super) struct Table {
     /// Those that wait, in their order: number, data, time, and priority where there is one.
     pub(super) waiting: String,
     /// As `waiting`, for one row.
+    pub(super) waiting_behind: String,
     pub(super) waiting_one: String,
     pub(super) all: String,
     pub(super) delete: String,
@@ -37,6 +38,8 @@ pub(super) struct Table {
     pub(super) purge: String,
     /// Status and how many have it.
     pub(super) counts: String,
+    /// How many rows are not finished, counted up to a number.
+    pub(super) stored: String,
     /// For what is kept until it is acknowledged.
     pub(super) ack: AckStatements,
     /// For what is kept in memory for a while.
@@ -79,16 +82,17 @@ impl Table {
         let place = if kind == Kind::Priority { ", priority" } else { "" };
         let status = if acks { ", status" } else { "" };
         Self {
-            insert: format!("INSERT {unique}INTO {table} ({columns}) VALUES ({values})"),
-            insert_as: format!(
-                "INSERT {unique}INTO {table} (_id, {columns}) VALUES (?7, {values})"
-            ),
+            insert: format!("INSERT {unique}INTO {table} (_id, {columns}) VALUES (?7, {values})"),
+            begin_to_write: format!("DELETE FROM {table} WHERE 0"),
             forget_acked: format!(
                 "DELETE FROM {table} WHERE data = ?1 AND status = {}",
                 Status::Acked as i64
             ),
             with_data: format!("SELECT 1 FROM {table} WHERE data = ?1"),
             waiting: format!("SELECT {number}{place} FROM {table} WHERE {which} ORDER BY {order}"),
+            waiting_behind: format!(
+                "SELECT {number} FROM {table} WHERE _id > ?1 AND {which} ORDER BY _id"
+            ),
             waiting_one: format!("SELECT {number}{place} FROM {table} WHERE _id = ?1 AND {which}"),
             all: format!("SELECT {number}{status} FROM {table} ORDER BY _id"),
             delete: format!("DELETE FROM {table} WHERE _id = ?1"),
@@ -99,6 +103,17 @@ impl Table {
                 format!("SELECT status, COUNT(*) FROM {table} GROUP BY status")
             } else {
                 format!("SELECT 0, COUNT(*) FROM {table}")
+            },
+            stored: if acks {
+                // In the words of the indexes, so that they are used.
+                format!(
+                    "SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM {table} WHERE {which} LIMIT ?1)) \
+                     + (SELECT COUNT(*) FROM (SELECT 1 FROM {table} \
+                     WHERE status >= {WAITING_BELOW} AND status <= {} LIMIT ?1))",
+                    Status::Delayed as i64
+                )
+            } else {
+                format!("SELECT COUNT(*) FROM (SELECT 1 FROM {table} LIMIT ?1)")
             },
             ack: AckStatements::new(kind, &name),
             batch: BatchStatements::new(kind, &name),

@@ -23,11 +23,7 @@ pub(super) struct BatchStatements {
     pub(super) holding: String,
     /// The highest number that was ever given, as AUTOINCREMENT sees it: the table's name.
     pub(super) last_number: String,
-    /// Says what it is from now on: the table's name, the number.
-    pub(super) set_number: &'static str,
     pub(super) add_number: &'static str,
-    /// Gives numbers back where nobody took one since: name, number, as it was noted.
-    pub(super) return_numbers: &'static str,
 }
 
 impl BatchStatements {
@@ -56,9 +52,7 @@ impl BatchStatements {
                 "SELECT max(coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = ?1), 0), \
                  coalesce((SELECT max(_id) FROM {table}), 0))"
             ),
-            set_number: "UPDATE sqlite_sequence SET seq = ?2 WHERE name = ?1",
             add_number: "INSERT INTO sqlite_sequence (name, seq) VALUES (?1, ?2)",
-            return_numbers: "UPDATE sqlite_sequence SET seq = ?2 WHERE name = ?1 AND seq = ?3",
         }
     }
 }

@@ -1,5 +1,6 @@
 //! System calls of our copy of SQLite that are made in another way: those for locks, see
-//! [`super::posix_locks`], and the one that maps the log's index.
+//! [`super::posix_locks`], those that read and write, see [`super::log_writes`], and the one that maps
+//! the log's index.
 //!
 //! The index is a mapped file with holes where a block is smaller than a page. Writing into a hole on
 //! a full disk kills the process (SIGBUS), so its blocks are allocated before it is mapped.
@@ -12,7 +13,7 @@ use std::sync::OnceLock;
 use libc::{off_t, size_t};
 use rusqlite::ffi;
 
-use super::posix_locks;
+use super::{log_writes, posix_locks};
 
 /// Sees to it, once a process. To be called before each opening of a database.
 pub(super) fn install() -> Result<(), &'static str> {
@@ -26,9 +27,9 @@ pub(super) fn install() -> Result<(), &'static str> {
         // SAFETY: the name ends in a zero; the result is null or lives as long as the program.
         let vfs = unsafe { ffi::sqlite3_vfs_find(c"unix".as_ptr()) };
         replace(vfs, c"mmap", mmap as *const ())?;
-        // On 32 bits `struct flock` and `struct stat` depend on how SQLite was compiled.
+        // On 32 bits `struct flock`, `struct stat` and `off_t` depend on how SQLite was compiled.
         if cfg!(target_pointer_width = "64") {
-            for (name, call) in posix_locks::calls()? {
+            for (name, call) in posix_locks::calls()?.into_iter().chain(log_writes::calls()) {
                 replace(vfs, name, call)?;
             }
         }

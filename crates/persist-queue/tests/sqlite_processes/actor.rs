@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use persist_queue::sqlite::Which;
-use persist_queue::{Durability, SqliteAckQueue, SqliteOptions, SqliteQueue, Wait};
+use persist_queue::{Durability, Error, SqliteAckQueue, SqliteOptions, SqliteQueue, Wait};
 
 use crate::measure::now;
 
@@ -27,6 +27,11 @@ pub(crate) fn plain(dir: &Path) -> SqliteQueue<u64> {
 
 pub(crate) fn acked(dir: &Path) -> SqliteAckQueue<u64> {
     options().lease(LEASE).open_ack(dir.join("data.db")).unwrap()
+}
+
+/// Where what was done to the items of [`acked`] is put.
+pub(crate) fn results(dir: &Path) -> SqliteQueue<u64> {
+    options().name("results").open(dir.join("data.db")).unwrap()
 }
 
 /// A child and what it notes.
@@ -101,6 +106,7 @@ pub(crate) fn perform() {
         "drain" => drain(dir, log, word),
         "produce" => produce(dir, log, word),
         "consume" => consume(dir, log),
+        "forward" => forward(dir, log),
         "hold" => hold(dir, log),
         "listen" => listen(dir, log, word),
         "open" => drop(plain(dir)),
@@ -152,6 +158,23 @@ fn consume(dir: &Path, log: &Path) {
         match delivery.ack() {
             Ok(_) => note(&mut log, &format!("acked {number}")),
             Err(error) => note(&mut log, &format!("refused {number}: {error}")),
+        }
+    }
+}
+
+/// Takes, and puts what it took elsewhere and acknowledges it in one transaction, for ever.
+fn forward(dir: &Path, log: &Path) {
+    let (work, results, mut log) = (acked(dir), results(dir), append(log));
+    loop {
+        let delivery = work.get().unwrap();
+        let mut group = work.transaction();
+        group.put(&results, &*delivery).unwrap();
+        group.ack(&delivery).unwrap();
+        match group.commit() {
+            Ok(_) => note(&mut log, &delivery.to_string()),
+            // Its lease is over, and the item another one's.
+            Err(Error::NotHeld { .. }) => {}
+            Err(error) => panic!("{error}"),
         }
     }
 }

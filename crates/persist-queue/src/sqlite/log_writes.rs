@@ -1,0 +1,176 @@
+//! Fewer and cheaper writes to SQLite's log.
+//!
+//! A commit appends frames to the log, and SQLite makes two calls for each: 24 bytes that say which page
+//! it is, and the page. Here the frames of a commit become one write. The last frame of a commit
+//! says so, and before SQLite tells anybody of the commit all are written.
+//!
+//! Where a commit waits for the disk, the log grows in steps: to flush a write that makes a file longer
+//! takes the disk up to twice as long as one inside it. The zeros behind the last frame are no frame.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::ffi::{CStr, c_int, c_void};
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+
+use libc::{off_t, size_t, ssize_t};
+
+/// See "WAL Frame Format" in <https://sqlite.org/fileformat2.html>.
+const FRAME_HEADER: usize = 24;
+/// Where a frame's header says how large the database is; zero in all but the last one of a commit.
+const SIZE_AFTER_COMMIT: std::ops::Range<usize> = 4..8;
+/// What is held back at most.
+const MOST: usize = 256 * 1024;
+
+/// How much longer the log becomes than the frames need, in bytes.
+static STEP: [u8; 128 * 1024] = [0; 128 * 1024];
+
+/// The replacements, by the names that SQLite has for the system calls.
+pub(super) fn calls() -> [(&'static CStr, *const ()); 4] {
+    [
+        (c"pread", pread as *const ()),
+        (c"pread64", pread as *const ()),
+        (c"pwrite", pwrite as *const ()),
+        (c"pwrite64", pwrite as *const ()),
+    ]
+}
+
+thread_local! {
+    static COMMIT: RefCell<Option<Commit>> = const { RefCell::new(None) };
+}
+
+/// A commit that this thread is in.
+#[derive(Debug, Default)]
+struct Commit {
+    grows_in_steps: bool,
+    /// Whether anything was written yet.
+    passed: bool,
+    /// Where the next frame, or the rest of one, would go.
+    next: Option<(RawFd, off_t)>,
+    held: Vec<u8>,
+    /// Where in the file that goes.
+    start: off_t,
+    /// Where the last frame that is held starts, if it has only its header.
+    open: Option<usize>,
+}
+
+/// Does `work`, which commits and stays in this thread, with its frames written together.
+pub(super) fn together<R>(grows_in_steps: bool, work: impl FnOnce() -> R) -> R {
+    let begun = Commit { grows_in_steps, ..Commit::default() };
+    COMMIT.with_borrow_mut(|commit| *commit = Some(begun));
+    let result = work();
+    // Frames that are still held belong to a commit that failed.
+    COMMIT.with_borrow_mut(|commit| *commit = None);
+    result
+}
+
+extern "C" fn pread(file: c_int, buffer: *mut c_void, size: size_t, offset: off_t) -> ssize_t {
+    let written = COMMIT.with_borrow_mut(|commit| commit.as_mut().is_none_or(Commit::write_held));
+    if !written {
+        return -1;
+    }
+    // SAFETY: what SQLite wants, as it wants it.
+    unsafe { libc::pread(file, buffer, size, offset) }
+}
+
+extern "C" fn pwrite(file: c_int, buffer: *const c_void, size: size_t, offset: off_t) -> ssize_t {
+    COMMIT.with_borrow_mut(|commit| {
+        if let Some(commit) = commit {
+            // SAFETY: SQLite gives so many bytes to be written.
+            let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), size) };
+            match commit.hold(file, bytes, offset) {
+                Held::Yes => return size.cast_signed(),
+                Held::Failed => return -1,
+                Held::No => {}
+            }
+        }
+        // SAFETY: what SQLite wants, as it wants it.
+        unsafe { libc::pwrite(file, buffer, size, offset) }
+    })
+}
+
+enum Held {
+    Yes,
+    No,
+    /// The reason is in `errno`.
+    Failed,
+}
+
+impl Commit {
+    fn hold(&mut self, file: RawFd, bytes: &[u8], offset: off_t) -> Held {
+        let follows = self.next == Some((file, offset));
+        match self.open {
+            // A header anywhere else mends one that was written before, and no page comes after it.
+            None if bytes.len() == FRAME_HEADER && (follows || !self.passed) => {
+                self.open = Some(self.held.len());
+                self.append(file, bytes, offset);
+                Held::Yes
+            }
+            Some(header) if follows => {
+                self.open = None;
+                self.append(file, bytes, offset);
+                let size = &self.held[header..header + FRAME_HEADER][SIZE_AFTER_COMMIT];
+                let ends = size.iter().any(|byte| *byte != 0);
+                if (ends || self.held.len() > MOST) && !self.write_held() {
+                    return Held::Failed;
+                }
+                Held::Yes
+            }
+            _ => {
+                let written = self.write_held();
+                (self.passed, self.next) = (true, None);
+                if written { Held::No } else { Held::Failed }
+            }
+        }
+    }
+
+    fn append(&mut self, file: RawFd, bytes: &[u8], offset: off_t) {
+        if self.held.is_empty() {
+            self.start = offset;
+        }
+        self.held.extend_from_slice(bytes);
+        self.next = Some((file, offset + bytes.len().cast_signed() as off_t));
+        self.passed = true;
+    }
+
+    /// Writes what is held. Says whether that went well; the reason why not is in `errno`.
+    fn write_held(&mut self) -> bool {
+        let Some((file, end)) = self.next.filter(|_| !self.held.is_empty()) else { return true };
+        let held = std::mem::take(&mut self.held);
+        self.open = None;
+        let grows = self.grows_in_steps && size_of(file).is_some_and(|size| size < end);
+        let written = write_all(file, &held, self.start);
+        if written && grows {
+            // Only for speed: where there is no room for it, nothing is lost.
+            write_all(file, &STEP, end);
+        }
+        written
+    }
+}
+
+fn write_all(file: RawFd, mut bytes: &[u8], mut offset: off_t) -> bool {
+    while !bytes.is_empty() {
+        // SAFETY: gives so many bytes of a slice.
+        let written = unsafe { libc::pwrite(file, bytes.as_ptr().cast(), bytes.len(), offset) };
+        match usize::try_from(written) {
+            Ok(0) => {
+                // SAFETY: this thread's own variable.
+                unsafe { *libc::__errno_location() = libc::ENOSPC };
+                return false;
+            }
+            Ok(written) => {
+                bytes = bytes.get(written..).unwrap_or_default();
+                offset += written.cast_signed() as off_t;
+            }
+            Err(_) if std::io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+fn size_of(file: RawFd) -> Option<off_t> {
+    let mut state = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: there is room for the answer, which is there where the call succeeds.
+    unsafe { (libc::fstat(file, state.as_mut_ptr()) == 0).then(|| state.assume_init().st_size) }
+}
