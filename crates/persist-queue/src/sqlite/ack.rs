@@ -197,7 +197,7 @@ impl SqliteStore {
             let shared = Arc::clone(&attached.shared);
             attached.database.write(terms, move |session| {
                 let changed = change(session, &shared)?;
-                session.forget();
+                session.forget_counts();
                 Ok(changed as u64)
             })
         })

@@ -220,7 +220,7 @@ fn sweep(
     session.remove(table, Status::Delayed, promoted);
     session.add(table, Status::Ready, promoted);
     if expired > 0 {
-        session.forget();
+        session.forget_counts();
     }
     let overdue: Vec<(i64, Option<u32>)> = {
         let mut statement = session.connection.prepare_cached(&statements.overdue)?;

@@ -114,7 +114,7 @@ impl SqliteStore {
             let shared = Arc::clone(&attached.shared);
             let purged = attached.database.write(terms, move |session| {
                 let purged = purge_free(session, &shared)?;
-                session.forget();
+                session.forget_counts();
                 shared.claims().ahead.forget();
                 Ok(purged as u64)
             })?;

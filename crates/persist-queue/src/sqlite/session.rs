@@ -97,9 +97,14 @@ impl Session {
         Ok(done)
     }
 
+    /// Forgets what was counted, behind changes whose number is not known.
+    pub(super) fn forget_counts(&mut self) {
+        self.counts.clear();
+    }
+
     /// Forgets what is known of the tables, behind changes that were taken back.
     pub(super) fn forget(&mut self) {
-        self.counts.clear();
+        self.forget_counts();
         self.numbers.clear();
     }
 

@@ -84,6 +84,9 @@ fn numbers_go_on_without_a_gap_after_a_clean_close() {
         let queue = open(dir.path());
         for number in 1..=20 {
             let put = queue.put_with("an item".to_owned(), 0, Wait::No).unwrap();
+            if number % 7 == 0 {
+                queue.purge().unwrap();
+            }
             assert_eq!(put, Some(round * 20 + number));
         }
     }
