@@ -242,7 +242,28 @@ impl FileStore {
         owner: u64,
         wait: Wait,
         into: &mut Vec<u8>,
-    ) -> Call<Took<'a, H::Error>, impl Future<Output = Took<'a, H::Error>>>
+    ) -> Call<Took<Taken<'a>, H::Error>, impl Future<Output = Took<Taken<'a>, H::Error>>>
+    where
+        H::Error: From<Error>,
+    {
+        match self.take_number(host, owner, wait, into) {
+            Call::Done(taken) => Call::Done(taken.map(|taken| self.hold(owner, taken))),
+            Call::Waits(taken) => {
+                Call::Waits(Box::pin(async move { Ok(self.hold(owner, taken.await?)) }))
+            }
+        }
+    }
+
+    /// As [`FileStore::take`]; gives the record's number, which the caller is to hold at once. What
+    /// is larger than a number goes through memory, which takes as long as a sixth of the call.
+    #[inline]
+    pub(super) fn take_number<H: Host>(
+        &self,
+        host: &mut H,
+        owner: u64,
+        wait: Wait,
+        into: &mut Vec<u8>,
+    ) -> Call<Took<u64, H::Error>, impl Future<Output = Took<u64, H::Error>>>
     where
         H::Error: From<Error>,
     {
@@ -250,15 +271,18 @@ impl FileStore {
             into.clear();
             log.take(handle, owner, into)
         };
-        let taken = move |sequence| Taken::new(self, owner, sequence);
         let first = self.first(&mut attempt);
         if let Ok(Attempt::Done(sequence)) = first {
-            return Call::Done(Ok(Some(taken(sequence))));
+            return Call::Done(Ok(Some(sequence)));
         }
         Call::Waits(Box::pin(async move {
-            let waited = self.wait(host, |log| &log.signals.items, wait, (first, attempt)).await?;
-            Ok(waited.map(taken))
+            self.wait(host, |log| &log.signals.items, wait, (first, attempt)).await
         }))
+    }
+
+    #[inline]
+    pub(super) fn hold(&self, owner: u64, sequence: Option<u64>) -> Option<Taken<'_>> {
+        sequence.map(|sequence| Taken::new(self, owner, sequence))
     }
 
     /// Has a record delivered again that `owner` keeps; see [`Taken::keep`].
@@ -426,7 +450,7 @@ impl Drop for FileStore {
 }
 
 /// What a take gives.
-pub type Took<'a, E> = Result<Option<Taken<'a>>, E>;
+pub type Took<T, E> = Result<Option<T>, E>;
 
 /// A record that was taken, and its fate where this is dropped before it is settled.
 #[derive(Debug)]
