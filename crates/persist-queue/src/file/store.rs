@@ -460,14 +460,14 @@ pub struct Taken<'a> {
     owner: u64,
     sequence: u64,
     otherwise: Fate,
-    /// Its completion may be on the disk already.
-    promised: bool,
+    /// Its completion may be on the disk already, or get there, as long as this is not set.
+    withdrawn: Option<Arc<AtomicBool>>,
 }
 
 impl<'a> Taken<'a> {
     #[inline]
     fn new(store: &'a FileStore, owner: u64, sequence: u64) -> Self {
-        Self { store, owner, sequence, otherwise: Fate::GivenBack, promised: false }
+        Self { store, owner, sequence, otherwise: Fate::GivenBack, withdrawn: None }
     }
 
     /// The record's number.
@@ -492,14 +492,14 @@ impl<'a> Taken<'a> {
         H::Error: From<Error>,
     {
         let Some(attachment) = self.store.existing() else { return Ok(()) };
-        if self.promised || !self.must_promise(&attachment.handle) {
+        if self.withdrawn.is_some() || !self.must_promise(&attachment.handle) {
             return Ok(());
         }
-        self.promised = true;
+        let withdrawn = Arc::clone(self.withdrawn.insert(Arc::default()));
         let (owner, sequence) = (self.owner(&attachment), self.sequence);
         let promise = move || {
             let log = &attachment.log;
-            if let Some(ticket) = log.promise(owner, sequence)? {
+            if let Some(ticket) = log.promise(owner, sequence, &withdrawn)? {
                 log.commit_delivered(ticket);
             }
             Ok(())
@@ -574,7 +574,7 @@ impl<'a> Taken<'a> {
             }
             let settled = self.settle_on(host, &attachment, fate, first).await?;
             // Also after an error: the log has given the record back.
-            let promised = self.promised;
+            let promised = self.withdrawn.take().is_some();
             std::mem::forget(self);
             match settled.map_err(Error::from)? {
                 Attempt::Done(Some(ticket)) if !promised => {
@@ -626,8 +626,9 @@ impl<'a> Taken<'a> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let Some(attachment) = self.store.existing() else { return };
-        if self.promised {
-            attachment.log.take_promise_back(self.owner(&attachment), self.sequence);
+        if let Some(withdrawn) = &self.withdrawn {
+            let owner = self.owner(&attachment);
+            attachment.log.take_promise_back(owner, self.sequence, withdrawn);
         }
         // Neither of these fates is written, so neither can fail.
         let _ = self.try_settle(&attachment, self.otherwise, Patience::Wait);
