@@ -492,13 +492,14 @@ class Slow:
 
     def __init__(self) -> None:
         self.wait: asyncio.Event | None = None
+        self.pause = 0.001
 
     async def dump(self, value: Any, fp: Any) -> None:
         await asyncio.sleep(0.001)
         fp.write(json.dumps(value).encode())
 
     async def load(self, fp: Any) -> Any:
-        await (self.wait.wait() if self.wait else asyncio.sleep(0.001))
+        await (self.wait.wait() if self.wait else asyncio.sleep(self.pause))
         return json.loads(fp.read())
 
 
@@ -533,6 +534,22 @@ def test_a_get_that_is_cancelled_while_it_deserializes_leaves_its_item(
         assert await queue.qsize() == 2
         serializer.wait.set()
         assert [await queue.get(), await queue.get()] == ["a", "b"]
+
+    run(loop, main())
+
+
+@on_each_loop
+def test_a_cancelled_get_many_takes_nothing(tmp_path: Path, loop: str) -> None:
+    async def main() -> None:
+        serializer = Slow()
+        queue = AsyncQueue(tmp_path / "q", serializer=serializer, autosave=True)
+        await queue.put_many(["a", "b", "c"])
+        serializer.pause = 0.02
+        for seconds in (0.01, 0.03, 0.05):
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(queue.get_many(3), seconds)
+            assert await queue.qsize() == 3
+        assert await queue.get_many(3) == ["a", "b", "c"]
 
     run(loop, main())
 

@@ -16,7 +16,9 @@ def test_every_test_that_the_compatibility_page_names_exists() -> None:
     tests = {name for name in named if name.count("_") >= 3}
     defined = set()
     for source in SOURCES:
-        defined |= set(re.findall(r"^\s*(?:async )?(?:def|fn) (\w+)", source.read_text(), re.MULTILINE))
+        defined |= set(
+            re.findall(r"^\s*(?:async )?(?:def|fn) (\w+)", source.read_text(), re.MULTILINE)
+        )
     assert len(tests) > 50
     assert tests - defined == set()
 

@@ -5,7 +5,8 @@ use std::future::Future;
 use std::sync::Arc;
 
 use persist_queue::Wait;
-use persist_queue::wait::{Task, Worker};
+use persist_queue::file::Fate;
+use persist_queue::wait::{Host, Task, Thread, Worker};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
@@ -144,32 +145,30 @@ impl Call {
     async fn get_many(&mut self, owner: u64, max: usize, wait: Wait) -> Given {
         let queue = Python::attach(|py| self.queue.clone_ref(py));
         let open = Self::open(&queue)?;
-        let (mut taken, mut items) = (Vec::new(), Vec::new());
-        while items.len() < max {
-            let wait = if items.is_empty() { wait } else { Wait::No };
+        let mut taken = Vec::new();
+        while taken.len() < max {
+            let wait = if taken.is_empty() { wait } else { Wait::No };
             let mut payload = Vec::new();
             let next = open.store.take(&mut self.host, owner, wait, &mut payload).later().await;
             match next {
                 Ok(Some(next)) => match self.load(&payload).await {
-                    Ok(item) => {
-                        items.push(item);
-                        taken.push(next);
-                    }
+                    Ok(item) => taken.push((next, item)),
                     Err(error) => {
                         let fate =
                             Python::attach(|py| fate(py, &Err::<(), _>(error.clone_ref(py))));
                         next.settle(&mut self.host, fate).later().await?;
-                        if items.is_empty() {
+                        // A cancellation ends the call, and what it took goes back.
+                        if taken.is_empty() || fate == Fate::GivenBack {
                             return Err(error);
                         }
                         Python::attach(|py| error.write_unraisable(py, None));
                         break;
                     }
                 },
-                Ok(None) if items.is_empty() && wait == Wait::Forever => {}
-                Ok(None) if items.is_empty() => return Err(Python::attach(empty)),
+                Ok(None) if taken.is_empty() && wait == Wait::Forever => {}
+                Ok(None) if taken.is_empty() => return Err(Python::attach(empty)),
                 Ok(None) => break,
-                Err(error) if items.is_empty() => return Err(error.into()),
+                Err(error) if taken.is_empty() => return Err(error.into()),
                 // What was taken is not lost to it: the error comes again, or was told once.
                 Err(error) => {
                     Python::attach(|py| PyErr::from(error).write_unraisable(py, None));
@@ -177,11 +176,22 @@ impl Call {
                 }
             }
         }
-        for one in &mut taken {
+        for (one, _) in &mut taken {
             one.promise(&mut self.host).await?;
         }
-        for one in taken {
-            one.settle(&mut self.host, persist_queue::file::Fate::Delivered).later().await?;
+        // From here on without a pause in which the call could be cancelled: what it needs is the
+        // log's lock, no more.
+        let mut items = Vec::new();
+        for (one, item) in taken {
+            match one.settle(&mut Thread, Fate::Delivered).now() {
+                Ok(()) => items.push(item),
+                Err(error) if items.is_empty() => return Err(Raised::from(*error).into()),
+                Err(error) => {
+                    let error = PyErr::from(Raised::from(*error));
+                    Python::attach(|py| error.write_unraisable(py, None));
+                    break;
+                }
+            }
         }
         given(items)
     }
@@ -195,7 +205,7 @@ impl Call {
         let Ok(open) = Self::open(&self.queue) else { return Ok(()) };
         let store = Arc::clone(&open.store);
         let host = &mut self.host;
-        let closed = persist_queue::wait::Host::offload(host, move || store.close()).await?;
+        let closed = host.offload(move || store.close()).await?;
         Ok(closed.map_err(Raised::from)?)
     }
 }

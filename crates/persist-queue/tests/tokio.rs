@@ -54,6 +54,33 @@ async fn a_get_is_woken_by_a_thread() {
     thread.join().unwrap();
 }
 
+const FOLDER: &str = "PERSIST_QUEUE_FOLDER";
+
+#[test]
+#[ignore = "run by the test below, in a process of its own"]
+fn puts_one_in_another_process() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let queue: persist_queue::FileQueue<u64> = autosave().open(folder).unwrap();
+        queue.put(1).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_get_is_woken_by_another_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let queue = open(folder.path(), autosave());
+    let mut get = Box::pin(queue.get());
+    assert!(poll_once(&mut get).await.is_pending());
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "puts_one_in_another_process", "--ignored"])
+        .env(FOLDER, folder.path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_eq!(tokio::time::timeout(SOON, get).await.unwrap().unwrap(), 1);
+    assert!(child.wait().unwrap().success());
+}
+
 #[tokio::test]
 async fn tasks_are_served_in_the_order_in_which_they_came() {
     let folder = tempfile::tempdir().unwrap();

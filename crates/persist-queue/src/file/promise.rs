@@ -4,6 +4,7 @@
 //! The record stays in flight. It gets a completion mark, which whoever opens the queue after a crash
 //! finds; a mark can be wiped out again, where a tail that moved could not be moved back.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::commit::Ticket;
@@ -17,11 +18,17 @@ use crate::{Durability, Result};
 pub(super) const LEVEL: Durability = Durability::Disk;
 
 impl Log {
-    /// Marks a record in flight. Does nothing where `owner` does not hold it any more.
-    pub(super) fn promise(&self, owner: Owner, sequence: u64) -> Result<Option<Ticket>> {
+    /// Marks a record in flight, unless the promise was withdrawn: the record may be with somebody else
+    /// then, even by the same owner's number.
+    pub(super) fn promise(
+        &self,
+        owner: Owner,
+        sequence: u64,
+        withdrawn: &AtomicBool,
+    ) -> Result<Option<Ticket>> {
         // Not through `enter`: a take that is not settled keeps the process's lock.
         let mut inside = Inside { log: self, state: self.lock() };
-        if !inside.state.window.holds(owner, sequence) {
+        if withdrawn.load(Ordering::SeqCst) || !inside.state.window.holds(owner, sequence) {
             return Ok(None);
         }
         let Some(at) = inside.state.window.find(sequence) else { return Ok(None) };
@@ -31,7 +38,8 @@ impl Log {
     }
 
     /// Wipes the mark out. That is flushed soon, though nobody waits for it.
-    pub(super) fn take_promise_back(&self, owner: Owner, sequence: u64) {
+    pub(super) fn take_promise_back(&self, owner: Owner, sequence: u64, withdrawn: &AtomicBool) {
+        withdrawn.store(true, Ordering::SeqCst);
         let mut inside = Inside { log: self, state: self.lock() };
         if inside.state.window.holds(owner, sequence) {
             inside.wipe(sequence);

@@ -202,7 +202,9 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     fn get_wait(&self, wait: Wait) -> Slim<Option<T>> {
         self.untold.tell()?;
         with_buffer(|payload| {
-            let taken = self.store.take(&mut Thread, this_thread(), wait, payload).now()?;
+            let owner = this_thread();
+            let taken = self.store.take_number(&mut Thread, owner, wait, payload).now()?;
+            let taken = self.store.hold(owner, taken);
             taken.map(|taken| self.deliver(taken, payload)).transpose()
         })
     }

@@ -242,7 +242,28 @@ impl FileStore {
         owner: u64,
         wait: Wait,
         into: &mut Vec<u8>,
-    ) -> Call<Took<'a, H::Error>, impl Future<Output = Took<'a, H::Error>>>
+    ) -> Call<Took<Taken<'a>, H::Error>, impl Future<Output = Took<Taken<'a>, H::Error>>>
+    where
+        H::Error: From<Error>,
+    {
+        match self.take_number(host, owner, wait, into) {
+            Call::Done(taken) => Call::Done(taken.map(|taken| self.hold(owner, taken))),
+            Call::Waits(taken) => {
+                Call::Waits(Box::pin(async move { Ok(self.hold(owner, taken.await?)) }))
+            }
+        }
+    }
+
+    /// As [`FileStore::take`]; gives the record's number, which the caller is to hold at once. What
+    /// is larger than a number goes through memory, which takes as long as a sixth of the call.
+    #[inline]
+    pub(super) fn take_number<H: Host>(
+        &self,
+        host: &mut H,
+        owner: u64,
+        wait: Wait,
+        into: &mut Vec<u8>,
+    ) -> Call<Took<u64, H::Error>, impl Future<Output = Took<u64, H::Error>>>
     where
         H::Error: From<Error>,
     {
@@ -250,15 +271,18 @@ impl FileStore {
             into.clear();
             log.take(handle, owner, into)
         };
-        let taken = move |sequence| Taken::new(self, owner, sequence);
         let first = self.first(&mut attempt);
         if let Ok(Attempt::Done(sequence)) = first {
-            return Call::Done(Ok(Some(taken(sequence))));
+            return Call::Done(Ok(Some(sequence)));
         }
         Call::Waits(Box::pin(async move {
-            let waited = self.wait(host, |log| &log.signals.items, wait, (first, attempt)).await?;
-            Ok(waited.map(taken))
+            self.wait(host, |log| &log.signals.items, wait, (first, attempt)).await
         }))
+    }
+
+    #[inline]
+    pub(super) fn hold(&self, owner: u64, sequence: Option<u64>) -> Option<Taken<'_>> {
+        sequence.map(|sequence| Taken::new(self, owner, sequence))
     }
 
     /// Has a record delivered again that `owner` keeps; see [`Taken::keep`].
@@ -426,7 +450,7 @@ impl Drop for FileStore {
 }
 
 /// What a take gives.
-pub type Took<'a, E> = Result<Option<Taken<'a>>, E>;
+pub type Took<T, E> = Result<Option<T>, E>;
 
 /// A record that was taken, and its fate where this is dropped before it is settled.
 #[derive(Debug)]
@@ -436,14 +460,14 @@ pub struct Taken<'a> {
     owner: u64,
     sequence: u64,
     otherwise: Fate,
-    /// Its completion may be on the disk already.
-    promised: bool,
+    /// Its completion may be on the disk already, or get there, as long as this is not set.
+    withdrawn: Option<Arc<AtomicBool>>,
 }
 
 impl<'a> Taken<'a> {
     #[inline]
     fn new(store: &'a FileStore, owner: u64, sequence: u64) -> Self {
-        Self { store, owner, sequence, otherwise: Fate::GivenBack, promised: false }
+        Self { store, owner, sequence, otherwise: Fate::GivenBack, withdrawn: None }
     }
 
     /// The record's number.
@@ -468,14 +492,14 @@ impl<'a> Taken<'a> {
         H::Error: From<Error>,
     {
         let Some(attachment) = self.store.existing() else { return Ok(()) };
-        if self.promised || !self.must_promise(&attachment.handle) {
+        if self.withdrawn.is_some() || !self.must_promise(&attachment.handle) {
             return Ok(());
         }
-        self.promised = true;
+        let withdrawn = Arc::clone(self.withdrawn.insert(Arc::default()));
         let (owner, sequence) = (self.owner(&attachment), self.sequence);
         let promise = move || {
             let log = &attachment.log;
-            if let Some(ticket) = log.promise(owner, sequence)? {
+            if let Some(ticket) = log.promise(owner, sequence, &withdrawn)? {
                 log.commit_delivered(ticket);
             }
             Ok(())
@@ -550,7 +574,7 @@ impl<'a> Taken<'a> {
             }
             let settled = self.settle_on(host, &attachment, fate, first).await?;
             // Also after an error: the log has given the record back.
-            let promised = self.promised;
+            let promised = self.withdrawn.take().is_some();
             std::mem::forget(self);
             match settled.map_err(Error::from)? {
                 Attempt::Done(Some(ticket)) if !promised => {
@@ -602,8 +626,9 @@ impl<'a> Taken<'a> {
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
         let Some(attachment) = self.store.existing() else { return };
-        if self.promised {
-            attachment.log.take_promise_back(self.owner(&attachment), self.sequence);
+        if let Some(withdrawn) = &self.withdrawn {
+            let owner = self.owner(&attachment);
+            attachment.log.take_promise_back(owner, self.sequence, withdrawn);
         }
         // Neither of these fates is written, so neither can fail.
         let _ = self.try_settle(&attachment, self.otherwise, Patience::Wait);

@@ -49,7 +49,10 @@ impl Subject {
             Op::Put(_) => self.put(new).map(|()| Outcome::Nothing),
             Op::Take(thread) => self.take(thread).map(Outcome::Item),
             Op::Done(thread) => self.done(thread).map(|()| Outcome::Nothing),
-            Op::GiveBack(thread) => self.give_back(thread, back).map(|()| Outcome::Nothing),
+            Op::GiveBack(thread) => {
+                self.give_back(thread, back);
+                Ok(Outcome::Nothing)
+            }
             Op::Peek => self.peek().map(Outcome::Item),
             Op::Purge => self.purge().map(Outcome::Purged),
         };
@@ -85,26 +88,22 @@ impl Subject {
         Ok(now(self.store.purge(&mut Thread))?)
     }
 
-    fn give_back(&mut self, thread: u64, id: Option<u64>) -> Result<()> {
+    fn give_back(&mut self, thread: u64, id: Option<u64>) {
         let matches = |taken: &Taken| taken.thread == thread && Some(taken.id) == id;
-        match self.taken.iter().rposition(matches) {
-            Some(index) => {
-                let taken = self.taken.remove(index);
-                Ok(self.store.give_back(thread, taken.sequence))
-            }
-            None => Ok(()),
+        if let Some(index) = self.taken.iter().rposition(matches) {
+            let taken = self.taken.remove(index);
+            self.store.give_back(thread, taken.sequence);
         }
     }
 
     /// Gives back what was finished since, or taken over by somebody else. Nobody may notice.
-    pub(crate) fn give_back_stale(&mut self, is_held: impl Fn(u64, u64) -> bool) -> Result<()> {
+    pub(crate) fn give_back_stale(&mut self, is_held: impl Fn(u64, u64) -> bool) {
         let (held, stale) = self.taken.iter().partition(|taken| is_held(taken.thread, taken.id));
         self.taken = held;
         let stale: Vec<Taken> = stale;
         for taken in &stale {
             self.store.give_back(taken.thread, taken.sequence);
         }
-        Ok(())
     }
 
     pub(crate) fn peek(&self) -> Result<Option<u64>> {
