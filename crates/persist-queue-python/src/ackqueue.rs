@@ -6,6 +6,7 @@ use std::time::Duration;
 use persist_queue::Wait;
 use persist_queue::sql::Status;
 use persist_queue::sqlite::{Held, PutOptions, Settlement, Which};
+use persist_queue::wait::now;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -77,11 +78,11 @@ fn hold(
     let base = slf.as_super().get();
     let open = base.open()?;
     let mut host = Patient::new(base.caller(py))?;
-    let held = open.store.hold(&mut host, wait, which, lease, most)?;
+    let held = now(open.store.hold(&mut host, wait, which, lease, most))?;
     if let Err(interrupted) = host.interrupted() {
         if !held.is_empty() {
             let rows = held.iter().map(|held| (held.row.id, Some(held.token))).collect();
-            open.store.settle(&mut host, rows, Settlement::Undone)?;
+            now(open.store.settle(&mut host, rows, Settlement::Undone))?;
             base.notify(py)?;
         }
         return Err(interrupted);
@@ -103,7 +104,7 @@ fn deliver<'py>(
             if !error.is_instance_of::<PyException>(py) {
                 // Ctrl-C in the middle says nothing about the item.
                 let row = (held.row.id, Some(held.token));
-                open.store.settle(&mut base.caller(py), vec![row], Settlement::Undone)?;
+                now(open.store.settle(&mut base.caller(py), vec![row], Settlement::Undone))?;
             }
             return Err(error);
         }
@@ -158,7 +159,7 @@ fn settle(
     };
     // What becomes of rows is settled even where a green thread is interrupted meanwhile.
     let mut host = Patient::new(base.caller(py))?;
-    let settled = base.open()?.store.settle(&mut host, named.clone(), settlement)?;
+    let settled = now(base.open()?.store.settle(&mut host, named.clone(), settlement))?;
     let gone: Vec<_> = {
         let mut held = slf.get().held();
         named.iter().map(|(id, token)| held.remove(*id, *token)).collect()
@@ -199,7 +200,7 @@ impl SqliteAckQueue {
             .try_iter()?
             .map(|item| open.codec.dump(&item?, options))
             .collect::<PyResult<Vec<_>>>()?;
-        let ids = open.store.put(&mut base.caller(slf.py()), puts, wait)?;
+        let ids = now(open.store.put(&mut base.caller(slf.py()), puts, wait))?;
         base.notify(slf.py())?;
         Ok(ids)
     }
@@ -345,7 +346,7 @@ impl SqliteAckQueue {
         let token = slf.get().held().token(id);
         let base = slf.as_super().get();
         let lease = seconds(lease)?;
-        Ok(base.open()?.store.extend(&mut base.caller(slf.py()), id, token, lease)?)
+        Ok(now(base.open()?.store.extend(&mut base.caller(slf.py()), id, token, lease))?)
     }
 
     /// How many items this object holds.
@@ -355,7 +356,7 @@ impl SqliteAckQueue {
 
     fn resume_unack_tasks(slf: &Bound<'_, Self>) -> PyResult<()> {
         let base = slf.as_super().get();
-        base.open()?.store.resume(&mut base.caller(slf.py()))?;
+        now(base.open()?.store.resume(&mut base.caller(slf.py())))?;
         base.notify(slf.py())
     }
 
@@ -372,7 +373,7 @@ impl SqliteAckQueue {
             _ => return Err(PyValueError::new_err(format!("there is no status {status}"))),
         };
         let base = slf.as_super().get();
-        Ok(base.open()?.store.count(&mut base.caller(slf.py()), status)?)
+        Ok(now(base.open()?.store.count(&mut base.caller(slf.py()), status))?)
     }
 
     fn _clear_acked(
@@ -383,7 +384,7 @@ impl SqliteAckQueue {
     ) -> PyResult<u64> {
         let base = slf.as_super().get();
         let store = &base.open()?.store;
-        Ok(store.clear_acked(&mut base.caller(slf.py()), most, keep, failed)?)
+        Ok(now(store.clear_acked(&mut base.caller(slf.py()), most, keep, failed))?)
     }
 
     /// The dead letters, as `get(raw=True)` gives items.
@@ -391,7 +392,7 @@ impl SqliteAckQueue {
         let base = slf.as_super().get();
         let open = base.open()?;
         let letters = PyList::empty(slf.py());
-        for row in open.store.dead_letters(&mut base.caller(slf.py()))? {
+        for row in now(open.store.dead_letters(&mut base.caller(slf.py())))? {
             letters.append(raw(&row, &open.codec.load(slf.py(), &row)?)?)?;
         }
         Ok(letters)
@@ -399,7 +400,7 @@ impl SqliteAckQueue {
 
     fn _dead_ids(slf: &Bound<'_, Self>) -> PyResult<Vec<i64>> {
         let base = slf.as_super().get();
-        let letters = base.open()?.store.dead_letters(&mut base.caller(slf.py()))?;
+        let letters = now(base.open()?.store.dead_letters(&mut base.caller(slf.py())))?;
         Ok(letters.iter().map(|row| row.id).collect())
     }
 
@@ -407,7 +408,7 @@ impl SqliteAckQueue {
     fn _requeue_dead(slf: &Bound<'_, Self>, ids: Objects<'_>) -> PyResult<u64> {
         let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
         let base = slf.as_super().get();
-        let requeued = base.open()?.store.requeue_dead(&mut base.caller(slf.py()), ids)?;
+        let requeued = now(base.open()?.store.requeue_dead(&mut base.caller(slf.py()), ids))?;
         base.notify(slf.py())?;
         Ok(requeued)
     }
@@ -416,7 +417,7 @@ impl SqliteAckQueue {
     fn _drop_dead(slf: &Bound<'_, Self>, ids: Objects<'_>) -> PyResult<u64> {
         let ids = ids.iter().map(row_id).collect::<PyResult<Vec<_>>>()?;
         let base = slf.as_super().get();
-        Ok(base.open()?.store.drop_dead(&mut base.caller(slf.py()), ids)?)
+        Ok(now(base.open()?.store.drop_dead(&mut base.caller(slf.py()), ids))?)
     }
 
     fn __next__<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use persist_queue::DictOptions;
 use persist_queue::sqlite::{DictStore, Entry, Found, Key, Position, Walk};
+use persist_queue::wait::now;
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -36,7 +37,7 @@ impl SqliteDict {
 
     fn find(&self, key: &Bound<'_, PyAny>) -> PyResult<Option<Found>> {
         match to_key(key)? {
-            Some(stored) => Ok(self.store.get(&mut self.caller(key.py()), stored)?),
+            Some(stored) => Ok(now(self.store.get(&mut self.caller(key.py()), stored))?),
             None => Ok(None),
         }
     }
@@ -94,14 +95,14 @@ impl SqliteDict {
 
     fn contains(&self, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         match to_key(key)? {
-            Some(stored) => Ok(self.store.contains(&mut self.caller(key.py()), stored)?),
+            Some(stored) => Ok(now(self.store.contains(&mut self.caller(key.py()), stored))?),
             None => Ok(false),
         }
     }
 
     fn set(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let entry = (storable(key)?, self.dump(value)?);
-        Ok(self.store.set(&mut self.caller(key.py()), vec![entry])?)
+        Ok(now(self.store.set(&mut self.caller(key.py()), vec![entry]))?)
     }
 
     /// Sets all pairs in one transaction.
@@ -114,7 +115,7 @@ impl SqliteDict {
         if entries.is_empty() {
             return Ok(());
         }
-        Ok(self.store.set(&mut self.caller(py), entries)?)
+        Ok(now(self.store.set(&mut self.caller(py), entries))?)
     }
 
     fn set_default<'py>(
@@ -125,11 +126,11 @@ impl SqliteDict {
         let py = key.py();
         let stored = storable(key)?;
         // Most calls find the key, and need no transaction for that.
-        if let Some(found) = self.store.get(&mut self.caller(py), stored.clone())? {
+        if let Some(found) = now(self.store.get(&mut self.caller(py), stored.clone()))? {
             return self.load(py, &found.data);
         }
         let data = self.dump(&default)?;
-        match self.store.set_default(&mut self.caller(py), stored, data)? {
+        match now(self.store.set_default(&mut self.caller(py), stored, data))? {
             Some(found) => self.load(py, &found.data),
             None => Ok(default),
         }
@@ -137,7 +138,7 @@ impl SqliteDict {
 
     fn remove(&self, key: &Bound<'_, PyAny>) -> PyResult<()> {
         let removed = match to_key(key)? {
-            Some(stored) => self.store.remove(&mut self.caller(key.py()), stored)?,
+            Some(stored) => now(self.store.remove(&mut self.caller(key.py()), stored))?,
             None => false,
         };
         if removed { Ok(()) } else { Err(missing(key)) }
@@ -151,10 +152,10 @@ impl SqliteDict {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = key.py();
         if let Some(stored) = to_key(key)? {
-            while let Some(found) = self.store.get(&mut self.caller(py), stored.clone())? {
+            while let Some(found) = now(self.store.get(&mut self.caller(py), stored.clone()))? {
                 let value = self.load(py, &found.data)?;
                 let caller = &mut self.caller(py);
-                if self.store.remove_as_read(caller, stored.clone(), found)? {
+                if now(self.store.remove_as_read(caller, stored.clone(), found))? {
                     return Ok(value);
                 }
             }
@@ -169,27 +170,27 @@ impl SqliteDict {
     ) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
         let last = Walk { values: true, backwards: true };
         loop {
-            let page = self.store.page(&mut self.caller(py), last, Position::default())?;
+            let page = now(self.store.page(&mut self.caller(py), last, Position::default()))?;
             let Some(Entry { row, key, data }) = page.entries.into_iter().next() else {
                 return Ok(None);
             };
             let popped = (from_key(py, &key)?, self.load(py, &data)?);
-            if self.store.remove_as_read(&mut self.caller(py), key, Found { row, data })? {
+            if now(self.store.remove_as_read(&mut self.caller(py), key, Found { row, data }))? {
                 return Ok(Some(popped));
             }
         }
     }
 
     fn clear(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(self.store.clear(&mut self.caller(py))?)
+        Ok(now(self.store.clear(&mut self.caller(py)))?)
     }
 
     fn is_empty(&self, py: Python<'_>) -> PyResult<bool> {
-        Ok(self.store.is_empty(&mut self.caller(py))?)
+        Ok(now(self.store.is_empty(&mut self.caller(py)))?)
     }
 
     fn shrink(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(self.store.shrink(&mut self.caller(py))?)
+        Ok(now(self.store.shrink(&mut self.caller(py)))?)
     }
 
     fn close(&self) {
@@ -202,7 +203,7 @@ impl SqliteDict {
     }
 
     fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
-        let count = self.store.len(&mut self.caller(py))?;
+        let count = now(self.store.len(&mut self.caller(py)))?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
@@ -267,7 +268,7 @@ impl DictIterator {
         };
         let Some(start) = next else { return Ok(None) };
         let dict = self.dict.get();
-        let page = dict.store.page(&mut dict.caller(py), self.walk, start)?;
+        let page = now(dict.store.page(&mut dict.caller(py), self.walk, start))?;
         let mut read = self.read();
         read.entries = page.entries.into();
         read.next = page.next;

@@ -67,7 +67,7 @@ impl SqliteQueue {
         let decode =
             |host: &mut Patient<'_, 'py>, row: &Row| decode(py, host, &open.codec, row, as_raw);
         let mut host = Patient::new(self.caller(py))?;
-        let taken = open.store.get(&mut host, thread, wait, which, decode)?;
+        let taken = now(open.store.get(&mut host, thread, wait, which, decode))?;
         let taken = self.hand_over(py, &open.store, host, taken.into_iter().collect())?;
         Ok(taken.into_iter().next())
     }
@@ -83,7 +83,7 @@ impl SqliteQueue {
         let decode =
             |host: &mut Patient<'_, 'py>, row: &Row| decode(py, host, &open.codec, row, false);
         let mut host = Patient::new(self.caller(py))?;
-        let taken = open.store.get_many(&mut host, thread, wait, most, decode)?;
+        let taken = now(open.store.get_many(&mut host, thread, wait, most, decode))?;
         self.hand_over(py, &open.store, host, taken)
     }
 
@@ -98,7 +98,7 @@ impl SqliteQueue {
         if let Err(interrupted) = host.interrupted() {
             let rows: Vec<_> = taken.into_iter().filter_map(|taken| taken.row).collect();
             if !rows.is_empty() {
-                store.give_back(&mut host, rows)?;
+                now(store.give_back(&mut host, rows))?;
                 self.green.notify(py)?;
             }
             return Err(interrupted);
@@ -226,7 +226,7 @@ impl SqliteQueue {
         let open = self.open()?;
         let wait = wait(block, timeout)?;
         let put = open.codec.dump(item, by_priority(priority))?;
-        let ids = open.store.put(&mut self.caller(py), vec![put], wait)?;
+        let ids = now(open.store.put(&mut self.caller(py), vec![put], wait))?;
         self.green.notify(py)?;
         Ok(ids.into_iter().next().flatten())
     }
@@ -246,7 +246,7 @@ impl SqliteQueue {
             .try_iter()?
             .map(|item| open.codec.dump(&item?, by_priority(priority)))
             .collect::<PyResult<Vec<_>>>()?;
-        let ids = open.store.put(&mut self.caller(py), puts, wait)?;
+        let ids = now(open.store.put(&mut self.caller(py), puts, wait))?;
         self.green.notify(py)?;
         Ok(ids)
     }
@@ -310,7 +310,7 @@ impl SqliteQueue {
         raw: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let open = self.open()?;
-        match open.store.peek(&mut self.caller(py), which(id)?)? {
+        match now(open.store.peek(&mut self.caller(py), which(id)?))? {
             Some(row) => item(py, &open.codec, &row, raw),
             None => Err(empty(py)),
         }
@@ -338,7 +338,7 @@ impl SqliteQueue {
         let put = open
             .codec
             .dump(parts.as_ref().map_or(item, |(_, item)| item), PutOptions::default())?;
-        let updated = open.store.update(&mut self.caller(py), id, put)?;
+        let updated = now(open.store.update(&mut self.caller(py), id, put))?;
         self.green.notify(py)?;
         Ok(updated.then_some(id))
     }
@@ -346,7 +346,7 @@ impl SqliteQueue {
     /// All rows, as dictionaries.
     fn queue<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let open = self.open()?;
-        let rows = open.store.rows(&mut self.caller(py))?;
+        let rows = now(open.store.rows(&mut self.caller(py)))?;
         let list = PyList::empty(py);
         for (row, status) in &rows {
             let shown = PyDict::new(py);
@@ -364,7 +364,7 @@ impl SqliteQueue {
     /// Makes final what the calling thread has taken, and all puts durable, with `auto_commit=False`.
     fn task_done(&self, py: Python<'_>) -> PyResult<()> {
         let thread = this_thread(py)?;
-        self.open()?.store.task_done(&mut self.caller(py), thread)?;
+        now(self.open()?.store.task_done(&mut self.caller(py), thread))?;
         self.green.notify(py)
     }
 
@@ -374,13 +374,13 @@ impl SqliteQueue {
     }
 
     fn join(&self, py: Python<'_>) -> PyResult<()> {
-        self.open()?.store.join(&mut self.caller(py), Wait::Forever)?;
+        now(self.open()?.store.join(&mut self.caller(py), Wait::Forever))?;
         Ok(())
     }
 
     #[getter]
     fn size(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.open()?.store.size(&mut self.caller(py))?)
+        Ok(now(self.open()?.store.size(&mut self.caller(py)))?)
     }
 
     #[getter]
@@ -407,7 +407,7 @@ impl SqliteQueue {
     }
 
     fn clear(&self, py: Python<'_>) -> PyResult<u64> {
-        let cleared = self.open()?.store.purge(&mut self.caller(py))?;
+        let cleared = now(self.open()?.store.purge(&mut self.caller(py)))?;
         self.green.notify(py)?;
         Ok(cleared)
     }
@@ -417,7 +417,7 @@ impl SqliteQueue {
     }
 
     fn shrink_disk_usage(&self, py: Python<'_>) -> PyResult<()> {
-        Ok(self.open()?.store.shrink(&mut self.caller(py))?)
+        Ok(now(self.open()?.store.shrink(&mut self.caller(py)))?)
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
@@ -448,7 +448,7 @@ impl SqliteQueue {
     /// Whether the row with this number waits.
     fn __contains__(&self, py: Python<'_>, id: &Bound<'_, PyAny>) -> PyResult<bool> {
         let id = row_id(id)?;
-        Ok(self.open()?.store.contains(&mut self.caller(py), id)?)
+        Ok(now(self.open()?.store.contains(&mut self.caller(py), id))?)
     }
 
     fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {

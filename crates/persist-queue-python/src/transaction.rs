@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use persist_queue::sqlite::{Change, PutOptions, Settlement};
+use persist_queue::wait::now;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -101,7 +102,7 @@ impl Transaction {
         let home = self.home.get();
         // What was committed is told to all, even where a green thread is interrupted meanwhile.
         let mut host = Patient::new(home.caller(py))?;
-        let done = home.open()?.store.change_all(&mut host, changes)?;
+        let done = now(home.open()?.store.change_all(&mut host, changes))?;
         for (queue, id, token) in settled {
             queue.get().forget(id, token);
         }

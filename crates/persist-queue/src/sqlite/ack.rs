@@ -46,7 +46,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
-    pub fn settle<H: Host>(
+    pub async fn settle<H: Host>(
         &self,
         host: &mut H,
         rows: Vec<(i64, Option<i64>)>,
@@ -55,16 +55,9 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
-        let (attached, terms) = (self.attached()?, self.terms());
-        let options = Arc::clone(&self.options);
-        let settled = work(host, &attached, move |attached| {
-            let settling = Settling::new(attached, options);
-            attached.database.write(terms, move |session| {
-                rows.iter()
-                    .map(|(id, token)| settling.settle(session, *id, *token, settlement))
-                    .collect()
-            })
-        })?;
+        let attached = self.attached()?;
+        let work = attached.settling(Arc::clone(&self.options), rows, settlement);
+        let settled = attached.write(host, self.terms(), work).await?;
         attached.shared.signals.tell_of(settlement);
         Ok(settled)
     }
@@ -73,7 +66,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::settle`].
-    pub fn extend<H: Host>(
+    pub async fn extend<H: Host>(
         &self,
         host: &mut H,
         id: i64,
@@ -97,18 +90,19 @@ impl SqliteStore {
                 Ok(true)
             })
         })
+        .await
     }
 
     /// Has everything wait again that nobody alive holds. Gives how many rows that were.
     ///
     /// # Errors
     /// As [`SqliteStore::settle`].
-    pub fn resume<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    pub async fn resume<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
         let (attached, options) = (self.attached()?, Arc::clone(&self.options));
-        work(host, &attached, move |attached| attached.resume(&options))
+        work(host, &attached, move |attached| attached.resume(&options)).await
     }
 
     /// Removes rows that are acknowledged, and failed ones where `failed` says so: at most `most`,
@@ -116,7 +110,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::settle`].
-    pub fn clear_acked<H: Host>(
+    pub async fn clear_acked<H: Host>(
         &self,
         host: &mut H,
         most: Option<u64>,
@@ -133,13 +127,14 @@ impl SqliteStore {
             let statement = &shared.table.ack.clear;
             session.connection.prepare_cached(statement)?.execute(params![failed, most, keep])
         })
+        .await
     }
 
     /// The dead letters, in the order of their numbers.
     ///
     /// # Errors
     /// As [`SqliteStore::settle`].
-    pub fn dead_letters<H: Host>(&self, host: &mut H) -> Result<Vec<Row>, H::Error>
+    pub async fn dead_letters<H: Host>(&self, host: &mut H) -> Result<Vec<Row>, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -151,20 +146,23 @@ impl SqliteStore {
                 rows.collect()
             })
         })
+        .await
     }
 
     /// Has dead letters wait again, as if they had never been tried. Gives how many there were.
     ///
     /// # Errors
     /// As [`SqliteStore::settle`].
-    pub fn requeue_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
+    pub async fn requeue_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
-        let requeued = self.change(host, move |session, shared| {
-            let mut statement = session.connection.prepare_cached(&shared.table.ack.requeue)?;
-            ids.iter().map(|id| statement.execute([id])).sum()
-        })?;
+        let requeued = self
+            .change(host, move |session, shared| {
+                let mut statement = session.connection.prepare_cached(&shared.table.ack.requeue)?;
+                ids.iter().map(|id| statement.execute([id])).sum()
+            })
+            .await?;
         self.attached()?.shared.signals.items.notify_all();
         Ok(requeued)
     }
@@ -173,7 +171,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::settle`].
-    pub fn drop_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
+    pub async fn drop_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -181,10 +179,11 @@ impl SqliteStore {
             let mut statement = session.connection.prepare_cached(&shared.table.ack.drop_dead)?;
             ids.iter().map(|id| statement.execute([id])).sum()
         })
+        .await
     }
 
     /// Changes rows in ways that are not counted on.
-    fn change<H: Host>(
+    async fn change<H: Host>(
         &self,
         host: &mut H,
         mut change: impl FnMut(&Session, &Shared) -> rusqlite::Result<usize> + Send + 'static,
@@ -192,15 +191,31 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
-        let (attached, terms) = (self.attached()?, self.terms());
-        work(host, &attached, move |attached| {
-            let shared = Arc::clone(&attached.shared);
-            attached.database.write(terms, move |session| {
-                let changed = change(session, &shared)?;
-                session.forget_counts();
-                Ok(changed as u64)
-            })
-        })
+        let attached = self.attached()?;
+        let shared = Arc::clone(&attached.shared);
+        let work = move |session: &mut Session| {
+            let changed = change(session, &shared)?;
+            session.forget_counts();
+            Ok(changed as u64)
+        };
+        attached.write(host, self.terms(), work).await
+    }
+}
+
+impl Attachment {
+    /// Settles rows, in a transaction. Gives each row's number; nothing for one that is not held.
+    pub(super) fn settling(
+        &self,
+        options: Arc<SqliteOptions>,
+        rows: Vec<(i64, Option<i64>)>,
+        settlement: Settlement,
+    ) -> impl FnMut(&mut Session) -> rusqlite::Result<Vec<Option<i64>>> + Send + use<> {
+        let settling = Settling::new(self, options);
+        move |session| {
+            rows.iter()
+                .map(|(id, token)| settling.settle(session, *id, *token, settlement))
+                .collect()
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use super::store::{PutOptions, SqliteStore, Which};
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
 use crate::sql::Status;
-use crate::wait::{Thread, Wait};
+use crate::wait::{Thread, Wait, now};
 use crate::{Error, Result};
 
 /// A queue in an SQLite database that keeps each item until it is acknowledged.
@@ -70,7 +70,7 @@ impl<'a> Open<'a> {
     fn settle(&self, settlement: Settlement) -> Result<()> {
         self.note_settled();
         let (id, token) = (self.held.row.id, self.held.token);
-        let settled = self.store.settle(&mut Thread, vec![(id, Some(token))], settlement)?;
+        let settled = now(self.store.settle(&mut Thread, vec![(id, Some(token))], settlement))?;
         match settled.first() {
             Some(Some(_)) => Ok(()),
             _ => Err(Error::NotHeld { path: self.store.path().to_owned(), id }),
@@ -149,7 +149,7 @@ impl<T> Delivery<'_, T> {
     /// As [`Delivery::ack`].
     pub fn extend(&self, lease: Duration) -> Result<()> {
         let (id, token) = (self.id(), self.held.held.token);
-        if self.held.store.extend(&mut Thread, id, Some(token), lease)? {
+        if now(self.held.store.extend(&mut Thread, id, Some(token), lease))? {
             return Ok(());
         }
         Err(Error::NotHeld { path: self.held.store.path().to_owned(), id })
@@ -190,7 +190,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         wait: Wait,
     ) -> Result<Option<i64>, Rejected<T>> {
         let put = encode(&self.codec, &item, options)
-            .and_then(|put| Ok(self.store.put(&mut Thread, vec![put], wait)?));
+            .and_then(|put| Ok(now(self.store.put(&mut Thread, vec![put], wait))?));
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),
             Err(error) => Err(Rejected { item, error }),
@@ -209,7 +209,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         wait: Wait,
     ) -> Result<Vec<Option<i64>>, Rejected<Vec<T>>> {
         let puts = encode_all(&self.codec, &items, options);
-        let put = puts.and_then(|puts| Ok(self.store.put(&mut Thread, puts, wait)?));
+        let put = puts.and_then(|puts| Ok(now(self.store.put(&mut Thread, puts, wait))?));
         put.map_err(|error| Rejected { item: items, error })
     }
 
@@ -264,7 +264,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         which: Which,
         lease: Option<Duration>,
     ) -> Result<Option<Delivery<'_, T>>> {
-        let held = self.store.hold(&mut Thread, wait, which, lease, 1)?;
+        let held = now(self.store.hold(&mut Thread, wait, which, lease, 1))?;
         let Some(held) = held.into_iter().next() else { return Ok(None) };
         let open = Open::new(&self.store, held);
         match self.codec.decode(&open.held.row.data) {
@@ -289,7 +289,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         wait: Wait,
         lease: Option<Duration>,
     ) -> Result<Vec<Delivery<'_, T>>> {
-        let held = self.store.hold(&mut Thread, wait, Which::Next, lease, most)?;
+        let held = now(self.store.hold(&mut Thread, wait, Which::Next, lease, most))?;
         let mut rows: VecDeque<_> =
             held.into_iter().map(|held| Open::new(&self.store, held)).collect();
         let mut deliveries = Vec::new();
@@ -318,7 +318,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
         let path = self.store.path();
         // What another object holds is refused, and goes back to it.
         let rows = deliveries.iter().map(|one| (one.id(), Some(one.held.held.token))).collect();
-        let settled = self.store.settle(&mut Thread, rows, Settlement::Acked)?;
+        let settled = now(self.store.settle(&mut Thread, rows, Settlement::Acked))?;
         let mut items = Vec::with_capacity(deliveries.len());
         for (Delivery { item, held }, settled) in deliveries.into_iter().zip(settled) {
             if settled.is_some() {
@@ -336,7 +336,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
     pub fn len(&self) -> Result<u64> {
-        Ok(self.store.size(&mut Thread)?)
+        Ok(now(self.store.size(&mut Thread))?)
     }
 
     /// Whether no item waits.
@@ -352,7 +352,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// # Errors
     /// As [`SqliteAckQueue::len`].
     pub fn count(&self, status: Status) -> Result<u64> {
-        Ok(self.store.count(&mut Thread, status)?)
+        Ok(now(self.store.count(&mut Thread, status))?)
     }
 
     /// Removes acknowledged items: at most `most`, and none of the latest `keep`. Gives how many.
@@ -360,7 +360,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// # Errors
     /// As [`SqliteAckQueue::len`].
     pub fn clear_acked(&self, most: Option<u64>, keep: u64) -> Result<u64> {
-        Ok(self.store.clear_acked(&mut Thread, most, keep, false)?)
+        Ok(now(self.store.clear_acked(&mut Thread, most, keep, false))?)
     }
 
     /// Has everything wait again that nobody alive holds. Gives how many items that were.
@@ -368,7 +368,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// # Errors
     /// As [`SqliteAckQueue::len`].
     pub fn resume(&self) -> Result<u64> {
-        Ok(self.store.resume(&mut Thread)?)
+        Ok(now(self.store.resume(&mut Thread))?)
     }
 
     /// The numbers of the dead letters, and what they hold or why that cannot be told.
@@ -376,7 +376,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// # Errors
     /// As [`SqliteAckQueue::len`].
     pub fn dead_letters(&self) -> Result<Vec<(i64, Result<T>)>> {
-        let rows = self.store.dead_letters(&mut Thread)?;
+        let rows = now(self.store.dead_letters(&mut Thread))?;
         let letter = |row: super::store::Row| {
             let decoded = self.codec.decode(&row.data);
             let (path, sequence) = (self.store.path().to_owned(), row.id.cast_unsigned());
@@ -390,7 +390,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// # Errors
     /// As [`SqliteAckQueue::len`].
     pub fn requeue_dead(&self, ids: &[i64]) -> Result<u64> {
-        Ok(self.store.requeue_dead(&mut Thread, ids.to_vec())?)
+        Ok(now(self.store.requeue_dead(&mut Thread, ids.to_vec()))?)
     }
 
     /// Removes dead letters. Gives how many there were.
@@ -398,7 +398,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// # Errors
     /// As [`SqliteAckQueue::len`].
     pub fn drop_dead(&self, ids: &[i64]) -> Result<u64> {
-        Ok(self.store.drop_dead(&mut Thread, ids.to_vec())?)
+        Ok(now(self.store.drop_dead(&mut Thread, ids.to_vec()))?)
     }
 
     /// Wakes who waits through this object. What it holds comes back when the queue is opened again.

@@ -1,6 +1,7 @@
 //! What a store does while it keeps its changes in memory; see [`super::batch`].
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use rusqlite::OptionalExtension;
 use super::batch::{BOUND, Batch, Fate};
 use super::commit::Terms;
 use super::flush::Plan;
-use super::store::{Attachment, Put, Row, SqliteStore, Undecoded, Which, work};
+use super::store::{Attachment, Decode, Put, Row, SqliteStore, Undecoded, Which, work};
 use crate::sql::Kind;
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
@@ -25,7 +26,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::size`]. Nothing is done and nothing lost then.
-    pub fn task_done<H: Host>(&self, host: &mut H, thread: u64) -> Result<(), H::Error>
+    pub async fn task_done<H: Host>(&self, host: &mut H, thread: u64) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
@@ -33,11 +34,11 @@ impl SqliteStore {
         if attached.batch.is_none() {
             return Ok(());
         }
-        work(host, &attached, move |attached| attached.finish(terms, thread))
+        work(host, &attached, move |attached| attached.finish(terms, thread)).await
     }
 
     /// Nothing where there was no room in time.
-    pub(super) fn put_batched<H: Host>(
+    pub(super) async fn put_batched<H: Host>(
         &self,
         host: &mut H,
         items: Vec<Put>,
@@ -46,72 +47,88 @@ impl SqliteStore {
     where
         H::Error: From<Error>,
     {
-        let maxsize = self.options.maxsize;
-        let terms = Terms { grows: true, ..self.terms() };
-        let quick = maxsize == 0 && self.options.kind != Kind::Unique;
         // Items go into the batch as they are; a second try needs them only where the first did not.
         let items = Arc::new(Mutex::new(items));
-        self.wait(
-            host,
-            |shared| &shared.signals.space,
-            wait,
-            |host, attached| {
-                let Some(batch) = &attached.batch else { return Ok(Attempt::NotYet) };
-                let mut put = if quick { batch.add(&mut of(&items)) } else { None };
-                if put.is_none() {
-                    let items = Arc::clone(&items);
-                    put = work(host, attached, move |attached| {
-                        attached.put_in_turn(terms, maxsize, &mut of(&items))
-                    })?;
-                }
-                let Some(ids) = put else { return Ok(Attempt::NotYet) };
-                // Others who wait for this table's items may not see these yet.
-                attached.shared.signals.items.notify_all();
-                Ok(Attempt::Done(ids))
-            },
-        )
+        let attached = self.attached()?;
+        let mut waits = self.tries(&attached, &attached.shared.signals.space, wait);
+        loop {
+            let tried = self.try_put_batched(host, &attached, &items).await?;
+            if let ControlFlow::Break(put) = waits.pace(host, tried).await? {
+                return Ok(put);
+            }
+        }
     }
 
-    pub(super) fn get_batched<T, H: Host>(
+    async fn try_put_batched<H: Host>(
+        &self,
+        host: &mut H,
+        attached: &Arc<Attachment>,
+        items: &Arc<Mutex<Vec<Put>>>,
+    ) -> Result<Attempt<Vec<Option<i64>>>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (maxsize, terms) = (self.options.maxsize, Terms { grows: true, ..self.terms() });
+        let quick = maxsize == 0 && self.options.kind != Kind::Unique;
+        let Some(batch) = &attached.batch else { return Ok(Attempt::NotYet) };
+        let mut put = if quick { batch.add(&mut of(items)) } else { None };
+        if put.is_none() {
+            let items = Arc::clone(items);
+            put = work(host, attached, move |attached| {
+                attached.put_in_turn(terms, maxsize, &mut of(&items))
+            })
+            .await?;
+        }
+        let Some(ids) = put else { return Ok(Attempt::NotYet) };
+        // Others who wait for this table's items may not see these yet.
+        attached.shared.signals.items.notify_all();
+        Ok(Attempt::Done(ids))
+    }
+
+    pub(super) async fn get_batched<T, H: Host>(
         &self,
         host: &mut H,
         thread: u64,
         wait: Wait,
         which: Which,
-        mut decode: impl FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
+        decode: &mut impl Decode<T, H>,
     ) -> Result<Option<T>, H::Error>
     where
         H::Error: From<Error>,
     {
         let patience = self.options.timeout;
-        self.wait(
-            host,
-            |shared| &shared.signals.items,
-            wait,
-            |host, attached| {
-                let taken = work(host, attached, move |attached| match &attached.batch {
-                    Some(batch) => batch.take(attached, patience, thread, which),
-                    None => Ok(None),
-                })?;
-                let Some(row) = taken else { return Ok(Attempt::NotYet) };
-                let mut flying =
-                    Flying { attached: Arc::clone(attached), id: row.id, fate: Fate::GivenBack };
-                match decode(host, &row) {
+        let attached = self.attached()?;
+        let mut waits = self.tries(&attached, &attached.shared.signals.items, wait);
+        loop {
+            let held = Arc::clone(&attached);
+            let taken = work(host, &attached, move |attached| {
+                let Some(batch) = &attached.batch else { return Ok(None) };
+                let row = batch.take(attached, patience, thread, which)?;
+                // It comes back also where the host does not take it any more.
+                Ok(row.map(|row| Flying { attached: held, row, fate: Fate::GivenBack }))
+            })
+            .await?;
+            let tried = match taken {
+                None => Attempt::NotYet,
+                Some(mut flying) => match decode.decode(host, &flying.row).await {
                     Ok(item) => {
                         flying.fate = Fate::Delivered;
-                        Ok(Attempt::Done(item))
+                        Attempt::Done(item)
                     }
                     Err(Undecoded::Broken(error)) => {
                         flying.fate = Fate::Undecodable;
-                        Err(error)
+                        return Err(error);
                     }
-                    Err(Undecoded::Interrupted(error)) => Err(error),
-                }
-            },
-        )
+                    Err(Undecoded::Interrupted(error)) => return Err(error),
+                },
+            };
+            if let ControlFlow::Break(item) = waits.pace(host, tried).await? {
+                return Ok(item);
+            }
+        }
     }
 
-    pub(super) fn size_batched<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    pub(super) async fn size_batched<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -123,6 +140,7 @@ impl SqliteStore {
             drop(turn);
             size
         })
+        .await
     }
 }
 
@@ -133,14 +151,14 @@ fn of(items: &Mutex<Vec<Put>>) -> std::sync::MutexGuard<'_, Vec<Put>> {
 /// A row that is taken, until it is known what became of it.
 struct Flying {
     attached: Arc<Attachment>,
-    id: i64,
+    row: Arc<Row>,
     fate: Fate,
 }
 
 impl Drop for Flying {
     fn drop(&mut self) {
         let Some(batch) = &self.attached.batch else { return };
-        batch.settle(&self.attached, self.id, self.fate);
+        batch.settle(&self.attached, self.row.id, self.fate);
         let signals = &self.attached.shared.signals;
         match self.fate {
             Fate::Delivered => signals.space.notify_all(),

@@ -2,6 +2,8 @@
 //! answers them all.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use super::connection::{explain, is_disk_full, wait_for_lock};
 use super::lock;
 use super::log_writes;
 use super::session::Session;
+use crate::wait::answer;
 use crate::{Error, Result};
 
 /// How many pieces of work share a transaction at most.
@@ -33,8 +36,23 @@ enum End {
 struct Call {
     work: Mutex<Work>,
     terms: Terms,
-    turn: Mutex<Turn>,
-    changed: Condvar,
+    caller: Caller,
+}
+
+/// Tells a task how its call ended.
+type Over = Box<dyn FnOnce(End) + Send>;
+
+/// Who waits for a call.
+enum Caller {
+    Thread {
+        turn: Mutex<Turn>,
+        changed: Condvar,
+    },
+    /// A task, which cannot lead: it has another thread do so.
+    Task {
+        over: Mutex<Option<Over>>,
+        lead: Box<dyn Fn() + Send + Sync>,
+    },
 }
 
 /// What a call waits for.
@@ -84,7 +102,7 @@ impl Committer {
     pub(super) fn submit<R: Send + 'static>(
         &self,
         session: &Mutex<Session>,
-        path: &std::path::Path,
+        path: &Path,
         terms: Terms,
         mut work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R> {
@@ -97,38 +115,75 @@ impl Committer {
                 Ok(())
             })),
             terms,
-            turn: Mutex::new(Turn::Waiting),
-            changed: Condvar::new(),
+            caller: Caller::Thread { turn: Mutex::new(Turn::Waiting), changed: Condvar::new() },
         });
-        match self.take_part(session, &call) {
-            End::Committed => {
-                lock(&given).take().ok_or_else(|| Error::Closed { path: path.into() })
-            }
-            End::Failed(error) => Err(explain("write", path, copy(&error))),
+        self.take_part(session, &call).result(path, &given)
+    }
+
+    /// As [`Committer::submit`], for a task: `lead` has another thread call
+    /// [`Committer::lead_for_tasks`]. What is not begun when nobody awaits it any more is not done.
+    /// `guard` is called where it was committed, also when nobody awaits it any more.
+    pub(super) fn submit_later<R: Send + 'static, G: Send + 'static>(
+        &self,
+        path: PathBuf,
+        terms: Terms,
+        lead: Box<dyn Fn() + Send + Sync>,
+        mut work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+        guard: impl FnOnce(R) -> G + Send + 'static,
+    ) -> impl Future<Output = Result<G>> {
+        let (keep, answer) = answer();
+        let (keep, given) = (Arc::new(keep), Arc::new(Mutex::new(None)));
+        let (awaited, result) = (Arc::clone(&keep), Arc::clone(&given));
+        let closed = Error::Closed { path: path.clone() };
+        let call = Arc::new(Call {
+            work: Mutex::new(Box::new(move |session| {
+                if !awaited.is_awaited() {
+                    return Err(interrupted());
+                }
+                let done = work(session)?;
+                *lock(&result) = Some(done);
+                Ok(())
+            })),
+            terms,
+            caller: Caller::Task {
+                over: Mutex::new(Some(Box::new(move |end: End| {
+                    keep.put(end.result(&path, &given).map(guard));
+                }))),
+                lead,
+            },
+        });
+        if self.queue_up(&call) {
+            call.tell(Turn::Lead);
         }
+        async move { answer.await.unwrap_or(Err(closed)) }
+    }
+
+    /// Does the work of all who came, in the name of one who cannot.
+    pub(super) fn lead_for_tasks(&self, session: &Mutex<Session>) {
+        self.lead(session, None);
+    }
+
+    /// Says whether nobody leads those who came.
+    fn queue_up(&self, call: &Arc<Call>) -> bool {
+        let mut lane = lock(&self.lane);
+        lane.calls.push_back(Arc::clone(call));
+        !std::mem::replace(&mut lane.led, true)
     }
 
     fn take_part(&self, session: &Mutex<Session>, call: &Arc<Call>) -> End {
-        let leads = {
-            let mut lane = lock(&self.lane);
-            lane.calls.push_back(Arc::clone(call));
-            !std::mem::replace(&mut lane.led, true)
-        };
-        if leads {
-            return self.lead(session, call);
+        if !self.queue_up(call)
+            && let Turn::Over(end) = call.wait()
+        {
+            return end;
         }
-        match call.wait() {
-            Turn::Over(end) => end,
-            Turn::Lead | Turn::Waiting => self.lead(session, call),
-        }
+        // Whoever leads is the first of those who came.
+        self.lead(session, Some(call)).unwrap_or_else(|| End::Failed(Arc::new(interrupted())))
     }
 
     /// Does the work of all who came meanwhile, `own` among them, and has the next one lead.
-    fn lead(&self, session: &Mutex<Session>, own: &Arc<Call>) -> End {
+    fn lead(&self, session: &Mutex<Session>, own: Option<&Arc<Call>>) -> Option<End> {
         let mut session = lock(session);
-        if own.terms.full {
-            self.gather();
-        }
+        self.gather();
         let together: Vec<_> = {
             let mut lane = lock(&self.lane);
             let most = lane.calls.len().min(TOGETHER);
@@ -138,7 +193,7 @@ impl Committer {
         drop(session);
         let mut own_end = None;
         for (call, end) in together.iter().zip(ends) {
-            if Arc::ptr_eq(call, own) {
+            if own.is_some_and(|own| Arc::ptr_eq(call, own)) {
                 own_end = Some(end);
             } else {
                 call.tell(Turn::Over(end));
@@ -153,14 +208,14 @@ impl Committer {
         if let Some(next) = next {
             next.tell(Turn::Lead);
         }
-        // Whoever leads is the first of those who came.
-        own_end.unwrap_or_else(|| End::Failed(Arc::new(rusqlite::Error::InvalidQuery)))
+        own_end
     }
 
     fn gather(&self) {
         for _ in 0..YIELDS {
             let lane = lock(&self.lane);
-            if lane.calls.len() >= lane.crowd {
+            let flushes = lane.calls.iter().any(|call| call.terms.full);
+            if !flushes || lane.calls.len() >= lane.crowd {
                 return;
             }
             drop(lane);
@@ -170,18 +225,48 @@ impl Committer {
 }
 
 impl Call {
-    fn tell(&self, turn: Turn) {
-        *lock(&self.turn) = turn;
-        self.changed.notify_one();
+    fn tell(&self, new: Turn) {
+        match (&self.caller, new) {
+            (Caller::Thread { turn, changed }, new) => {
+                *lock(turn) = new;
+                changed.notify_one();
+            }
+            (Caller::Task { over, .. }, Turn::Over(end)) => {
+                let over = lock(over).take();
+                if let Some(over) = over {
+                    over(end);
+                }
+            }
+            (Caller::Task { lead, .. }, Turn::Lead | Turn::Waiting) => lead(),
+        }
     }
 
+    /// Until it is over, or this is to lead: a task is.
     fn wait(&self) -> Turn {
-        let mut turn = lock(&self.turn);
+        let Caller::Thread { turn, changed } = &self.caller else { return Turn::Lead };
+        let mut turn = lock(turn);
         while matches!(*turn, Turn::Waiting) {
-            turn = self.changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
+            turn = changed.wait(turn).unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::replace(&mut *turn, Turn::Waiting)
     }
+}
+
+impl End {
+    fn result<R>(self, path: &Path, given: &Mutex<Option<R>>) -> Result<R> {
+        match self {
+            Self::Committed => {
+                lock(given).take().ok_or_else(|| Error::Closed { path: path.into() })
+            }
+            Self::Failed(error) => Err(explain("write", path, copy(&error))),
+        }
+    }
+}
+
+/// Nobody awaits it any more.
+fn interrupted() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT);
+    rusqlite::Error::SqliteFailure(code, None)
 }
 
 /// Does the work of all calls in one transaction. Each stands or falls by itself, unless the

@@ -2,6 +2,7 @@
 //! those who wait for a change.
 
 use std::collections::HashMap;
+use std::future::Future;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
@@ -22,7 +23,7 @@ use crate::error::Context;
 use crate::process::keeper::{self, Keeper, Kept};
 use crate::process::per_process::PerProcess;
 use crate::sql::Kind;
-use crate::wait::Signals;
+use crate::wait::{Signals, Worker};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -39,6 +40,8 @@ pub(super) struct Database {
     keeper: OnceLock<Arc<Keeper>>,
     looks: Looks,
     timer: Option<FlushTimer>,
+    /// Does for tasks what blocks.
+    pub(super) worker: Arc<Worker>,
 }
 
 /// How the helper thread looks for changes of others. The log is written before the disk has it, and
@@ -120,6 +123,7 @@ impl Database {
                 Place::File(path) => Some(FlushTimer::new(path)),
                 Place::Memory => None,
             },
+            worker: Arc::default(),
         }))
     }
 
@@ -183,6 +187,27 @@ impl Database {
         work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R> {
         self.committer.submit(&self.session, self.place.path(), terms, work)
+    }
+
+    /// As [`Database::write`], for a task; `guard` is called where the work was committed.
+    pub(super) fn write_later<R: Send + 'static, G: Send + 'static>(
+        self: &Arc<Self>,
+        worker: &Arc<Worker>,
+        terms: Terms,
+        work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+        guard: impl FnOnce(R) -> G + Send + 'static,
+    ) -> impl Future<Output = Result<G>> {
+        let (database, theirs) = (Arc::clone(self), Arc::clone(worker));
+        let lead = Box::new(move || {
+            let database = Arc::clone(&database);
+            let lead = move || database.committer.lead_for_tasks(&database.session);
+            if let Err((_, lead)) = theirs.start(Box::new(lead)) {
+                // Without a thread the task's own does it.
+                lead();
+            }
+        });
+        let path = self.place.path().to_owned();
+        self.committer.submit_later(path, terms, lead, work, guard)
     }
 
     /// Reads, beside whoever writes.

@@ -1,19 +1,23 @@
 //! Getting rows of queues without acknowledgements: a row is made into its item first and deleted
 //! afterwards, so that one that cannot be made into an item stays.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use super::ahead::read_ahead;
 use super::claims::Owner;
+use super::commit::Terms;
 use super::database::Shared;
 use super::schema::Table;
 use super::session::Session;
-use super::store::{Attachment, Row, SqliteStore, Undecoded, Which, work};
+use super::store::{Attachment, Decode, Row, SqliteStore, Undecoded, Which, aside, work};
 use crate::sql::{Kind, Status};
-use crate::wait::{Attempt, Host, Wait};
+use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
 
 /// How often a row may be lost to another process before one is taken blindly.
@@ -25,89 +29,62 @@ impl SqliteStore {
     ///
     /// # Errors
     /// What `decode` said, and the row stays; [`Error::Locked`], [`Error::Io`], [`Error::Database`].
-    pub fn get<T, H: Host>(
+    pub async fn get<T, H: Host>(
         &self,
         host: &mut H,
         thread: u64,
         wait: Wait,
         which: Which,
-        mut decode: impl FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
+        mut decode: impl Decode<T, H>,
     ) -> Result<Option<T>, H::Error>
     where
         H::Error: From<Error>,
     {
         if self.batches() {
-            return self.get_batched(host, thread, wait, which, decode);
+            return self.get_batched(host, thread, wait, which, &mut decode).await;
         }
-        self.wait(
-            host,
-            |shared| &shared.signals.items,
-            wait,
-            |host, attached| self.try_get(host, attached, thread, which, &mut decode),
-        )
+        let attached = self.attached()?;
+        let mut waits = self.tries(&attached, &attached.shared.signals.items, wait);
+        loop {
+            let tried = self.try_get(host, &attached, thread, which, &mut decode).await?;
+            if let ControlFlow::Break(item) = waits.pace(host, tried).await? {
+                return Ok(item);
+            }
+        }
     }
 
     /// One attempt of a get.
-    pub(super) fn try_get<T, H: Host>(
+    pub(super) async fn try_get<T, H: Host>(
         &self,
         host: &mut H,
         attached: &Arc<Attachment>,
         thread: u64,
         which: Which,
-        decode: &mut impl FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
+        decode: &mut impl Decode<T, H>,
     ) -> Result<Attempt<T>, H::Error>
     where
         H::Error: From<Error>,
     {
         let terms = self.terms();
         let owner = Owner { handle: attached.handle, thread };
-        for lost in 0.. {
-            let blind = lost >= LOSSES;
-            let held = Arc::clone(attached);
-            let ahead = if lost == 0 && which == Which::Next {
-                attached.shared.claims().claim_ahead(owner)
-            } else {
-                None
+        for lost in 0..=LOSSES {
+            let ahead = match which {
+                Which::Next if lost == 0 => attached.shared.claims().claim_ahead(owner),
+                Which::Next | Which::Id(_) | Which::Behind(_) => None,
             };
             let is_ahead = ahead.is_some();
-            let look = move |attached: &Attachment| {
-                let row = if ahead.is_some() {
-                    Ok(ahead)
-                } else if blind && which == Which::Next {
-                    let shared = Arc::clone(&attached.shared);
-                    attached.database.write(terms, move |session| take_blindly(session, &shared))
-                } else {
-                    attached.database.read(terms.patience, |connection| {
-                        find(connection, &attached.shared, owner, which)
-                    })
-                };
-                // Settled even where the host does not take the result any more.
-                let unsettled = |row: Row| (Unsettled { attached: held, id: Some(row.id) }, row);
-                Ok::<_, Error>(row?.map(unsettled))
+            let found = match ahead {
+                Some(row) => Some(Claimed::new(attached, row)),
+                None => attached.claim(host, terms.patience, owner, which).await?,
             };
-            let found = if is_ahead { look(attached)? } else { work(host, attached, look)? };
-            let Some((mut guard, row)) = found else { return Ok(Attempt::NotYet) };
-            let row = Arc::new(row);
-            let item = match decode(host, &row) {
+            let Some(claimed) = found else { return Ok(Attempt::NotYet) };
+            let item = match decode.decode(host, &claimed.row).await {
                 Ok(item) => item,
-                Err(undecoded) => {
-                    if blind && which == Which::Next {
-                        self.put_back(host, attached, vec![(*row).clone()])?;
-                    }
-                    return Err(guard.refuse(undecoded));
-                }
+                Err(undecoded) => return Err(claimed.refuse(undecoded)),
             };
-            if blind && which == Which::Next {
-                attached.shared.signals.space.notify_all();
-                return Ok(Attempt::Done(item));
-            }
-            let taken = Arc::clone(&row);
-            let taken = work(host, attached, move |attached| {
-                let shared = Arc::clone(&attached.shared);
-                attached.database.write(terms, move |session| delete(session, &shared, &taken))
-            })?;
-            if taken {
-                guard.settle();
+            let (deleted, taken) = attached.delete(host, terms, vec![claimed]).await??;
+            if deleted.contains(&true) {
+                taken.accept();
                 attached.shared.signals.space.notify_all();
                 return Ok(Attempt::Done(item));
             }
@@ -115,11 +92,53 @@ impl SqliteStore {
                 attached.shared.claims().ahead.missed();
             }
         }
-        Ok(Attempt::NotYet)
+        match which {
+            Which::Next => self.try_get_blindly(host, attached, owner, decode).await,
+            Which::Id(_) | Which::Behind(_) => Ok(Attempt::NotYet),
+        }
+    }
+
+    /// Takes a row before it is known whether an item can be made of it: other processes were faster
+    /// again and again.
+    async fn try_get_blindly<T, H: Host>(
+        &self,
+        host: &mut H,
+        attached: &Arc<Attachment>,
+        owner: Owner,
+        decode: &mut impl Decode<T, H>,
+    ) -> Result<Attempt<T>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (terms, shared) = (self.terms(), Arc::clone(&attached.shared));
+        let (theirs, worker) = (Arc::clone(attached), host.worker());
+        let taken = attached.write_into(
+            host,
+            terms,
+            move |session| take_blindly(session, &shared),
+            move |row| {
+                row.map(|row| {
+                    theirs.shared.claims().claim(row.id, owner);
+                    let claimed = Claimed::new(&theirs, row);
+                    let rows = vec![Arc::clone(&claimed)];
+                    (claimed, Taken { rows, attached: theirs, terms, worker })
+                })
+            },
+        );
+        let Some((claimed, taken)) = taken.await? else { return Ok(Attempt::NotYet) };
+        match decode.decode(host, &claimed.row).await {
+            Ok(item) => {
+                taken.accept();
+                attached.shared.signals.space.notify_all();
+                Ok(Attempt::Done(item))
+            }
+            // It is put back as it goes.
+            Err(undecoded) => Err(claimed.refuse(undecoded)),
+        }
     }
 
     /// Puts rows back that were taken and did not reach anybody.
-    pub(super) fn put_back<H: Host>(
+    pub(super) async fn put_back<H: Host>(
         &self,
         host: &mut H,
         attached: &Arc<Attachment>,
@@ -129,53 +148,114 @@ impl SqliteStore {
         H::Error: From<Error>,
     {
         let terms = self.terms();
-        work(host, attached, move |attached| {
-            let shared = Arc::clone(&attached.shared);
-            attached.database.write(terms, move |session| {
-                let mut put = 0;
-                {
-                    let insert = &shared.table.insert;
-                    let mut insert = session.connection.prepare_cached(insert)?;
-                    let nothing = None::<i64>;
-                    for row in &rows {
-                        put += insert.execute(params![
-                            row.value(),
-                            row.timestamp,
-                            row.priority,
-                            nothing,
-                            nothing,
-                            nothing,
-                            row.id
-                        ])?;
-                    }
+        work(host, attached, move |attached| attached.put_back(terms, rows)).await
+    }
+}
+
+impl Attachment {
+    /// Finds a row that nobody in this process has, and claims it.
+    async fn claim<H: Host>(
+        self: &Arc<Self>,
+        host: &mut H,
+        patience: Duration,
+        owner: Owner,
+        which: Which,
+    ) -> Result<Option<Arc<Claimed>>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let theirs = Arc::clone(self);
+        work(host, self, move |attached| {
+            let found = attached
+                .database
+                .read(patience, |connection| find(connection, &attached.shared, owner, which))?;
+            // Released also where the host does not take the result any more.
+            Ok(found.map(|row| Claimed::new(&theirs, row)))
+        })
+        .await
+    }
+
+    /// Deletes rows as they were read; says of each whether it was still there.
+    pub(super) async fn delete<H: Host>(
+        self: &Arc<Self>,
+        host: &mut H,
+        terms: Terms,
+        claimed: Vec<Arc<Claimed>>,
+    ) -> Result<Result<(Vec<bool>, Taken)>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (rows, shared) = (claimed.clone(), Arc::clone(&self.shared));
+        let (attached, worker) = (Arc::clone(self), host.worker());
+        self.try_write_into(
+            host,
+            terms,
+            move |session| {
+                rows.iter()
+                    .map(|claimed| delete(session, &shared, &claimed.row))
+                    .collect::<rusqlite::Result<Vec<_>>>()
+            },
+            move |deleted| {
+                let taken = claimed.into_iter().zip(&deleted).filter(|(_, deleted)| **deleted);
+                let rows = taken.map(|(claimed, _)| claimed).collect();
+                (deleted, Taken { rows, attached, terms, worker })
+            },
+        )
+        .await
+    }
+
+    fn put_back(&self, terms: Terms, rows: Vec<Row>) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        self.database.write(terms, move |session| {
+            let mut put = 0;
+            {
+                let mut insert = session.connection.prepare_cached(&shared.table.insert)?;
+                let nothing = None::<i64>;
+                for row in &rows {
+                    put += insert.execute(params![
+                        row.value(),
+                        row.timestamp,
+                        row.priority,
+                        nothing,
+                        nothing,
+                        nothing,
+                        row.id
+                    ])?;
                 }
-                session.add(&shared.table, Status::New, put);
-                shared.claims().ahead.forget();
-                Ok(())
-            })
+            }
+            session.add(&shared.table, Status::New, put);
+            shared.claims().ahead.forget();
+            Ok(())
         })
     }
 }
 
-/// A row that is claimed, until it is known what became of it.
-pub(super) struct Unsettled {
-    pub(super) attached: Arc<Attachment>,
-    pub(super) id: Option<i64>,
+/// A row that is claimed: it waits again when the last one drops this, unless it is known by then what
+/// became of it.
+pub(super) struct Claimed {
+    attached: Arc<Attachment>,
+    pub(super) row: Row,
+    settled: AtomicBool,
 }
 
-impl Unsettled {
-    /// The row is taken: it does not wait any more.
-    pub(super) fn settle(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.attached.shared.claims().settle(id);
+impl Claimed {
+    pub(super) fn new(attached: &Arc<Attachment>, row: Row) -> Arc<Self> {
+        let settled = AtomicBool::new(false);
+        Arc::new(Self { attached: Arc::clone(attached), row, settled })
+    }
+
+    /// It is taken, and does not wait any more.
+    fn settle(&self) {
+        if !self.settled.swap(true, Ordering::Relaxed) {
+            self.attached.shared.claims().settle(self.row.id);
         }
     }
 
-    pub(super) fn refuse<E>(&mut self, undecoded: Undecoded<E>) -> E {
+    pub(super) fn refuse<E>(&self, undecoded: Undecoded<E>) -> E {
         match undecoded {
             Undecoded::Broken(error) => {
-                if let Some(id) = self.id.take() {
-                    self.attached.shared.claims().set_aside(id);
+                if !self.settled.swap(true, Ordering::Relaxed) {
+                    self.attached.shared.claims().set_aside(self.row.id);
                 }
                 error
             }
@@ -184,12 +264,42 @@ impl Unsettled {
     }
 }
 
-impl Drop for Unsettled {
+impl Drop for Claimed {
     fn drop(&mut self) {
-        if let Some(id) = self.id.take() {
-            self.attached.shared.claims().release(id);
+        if !*self.settled.get_mut() {
+            self.attached.shared.claims().release(self.row.id);
             self.attached.shared.signals.items.notify_one();
         }
+    }
+}
+
+/// Rows that were deleted for somebody, and are put back where he does not take them.
+pub(super) struct Taken {
+    rows: Vec<Arc<Claimed>>,
+    attached: Arc<Attachment>,
+    terms: Terms,
+    worker: Option<Arc<Worker>>,
+}
+
+impl Taken {
+    pub(super) fn accept(mut self) {
+        for claimed in std::mem::take(&mut self.rows) {
+            claimed.settle();
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let (claimed, terms) = (std::mem::take(&mut self.rows), self.terms);
+        let attached = Arc::clone(&self.attached);
+        aside(self.worker.as_ref(), move || {
+            let rows = claimed.iter().map(|claimed| claimed.row.clone()).collect();
+            attached.put_back(terms, rows)
+        });
     }
 }
 

@@ -7,7 +7,7 @@ use super::store::{Put, PutOptions, SqliteStore};
 use super::transaction::Change;
 use crate::Result;
 use crate::codec::Codec;
-use crate::wait::Thread;
+use crate::wait::{Thread, now};
 
 /// Several puts and settlements, in queues of one database, that are made together by
 /// [`Group::commit`], or not at all: nothing is written before, and nothing where it is dropped.
@@ -168,7 +168,7 @@ impl<'a> Group<'a> {
     /// [`Error::Io`](crate::Error::Io), [`Error::Database`](crate::Error::Database). After an error
     /// nothing was changed.
     pub fn commit(self) -> Result<Vec<Option<i64>>> {
-        let done = self.home.change_all(&mut Thread, self.changes)?;
+        let done = now(self.home.change_all(&mut Thread, self.changes))?;
         self.deliveries.iter().for_each(|open| open.note_settled());
         Ok(done)
     }

@@ -1,19 +1,21 @@
 //! Getting rows of acknowledged queues: a row is marked as held in one transaction, and stays.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::ack::attempts_are_over;
+use super::ack::{Settlement, attempts_are_over};
+use super::commit::Terms;
 use super::database::Shared;
 use super::get::read;
 use super::options::SqliteOptions;
 use super::session::Session;
-use super::store::{Attachment, Row, SqliteStore, Which, milliseconds, now, work};
+use super::store::{Attachment, Row, SqliteStore, Which, aside, milliseconds, now, work};
 use crate::sql::Status;
-use crate::wait::{Attempt, Host, Wait};
+use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
 
 /// A row that this object holds.
@@ -29,7 +31,7 @@ pub struct Held {
 
 /// What a get found.
 enum Found {
-    Rows(Vec<Held>),
+    Rows(Holding),
     Nothing,
     /// Nothing; something will wait by itself at this time.
     NothingBefore(i64),
@@ -42,7 +44,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
-    pub fn hold<H: Host>(
+    pub async fn hold<H: Host>(
         &self,
         host: &mut H,
         wait: Wait,
@@ -55,58 +57,89 @@ impl SqliteStore {
     {
         let (terms, lease) = (self.terms(), lease.or(self.options.lease));
         let options = Arc::clone(&self.options);
-        let held = self.wait(
-            host,
-            |shared| &shared.signals.items,
-            wait,
-            |host, attached| {
-                let options = Arc::clone(&options);
-                let found = work(host, attached, move |attached| {
-                    let shared = Arc::clone(&attached.shared);
-                    let holder = attached.holder_name();
-                    let take = || {
-                        let (shared, options) = (Arc::clone(&shared), Arc::clone(&options));
-                        let holder = holder.clone();
-                        attached.database.write(terms, move |session| {
-                            let (shared, holder) = (&shared, holder.clone());
-                            let claim = Claim { shared, options: &options, holder, lease };
-                            claim.take(session, which, most)
-                        })
-                    };
-                    // What the last one got something from is not looked at before.
-                    if shared.flows.load(Ordering::Relaxed) {
-                        let held = take()?;
-                        if !held.is_empty() {
-                            return Ok(Found::Rows(held));
-                        }
-                    }
-                    // To find nothing must not wait for anybody: without the write lock first.
-                    let time = milliseconds(now());
-                    let nothing = attached.database.read(terms.patience, |connection| {
-                        nothing_waits(connection, &shared, time)
-                    })?;
-                    let held = if nothing.is_none() { take()? } else { Vec::new() };
-                    shared.flows.store(!held.is_empty(), Ordering::Relaxed);
-                    if held.is_empty() {
-                        return Ok(nothing.unwrap_or(Found::Nothing));
-                    }
-                    Ok(Found::Rows(held))
-                })?;
-                Ok(match found {
-                    Found::Rows(held) => Attempt::Done(held),
-                    Found::Nothing => Attempt::NotYet,
-                    Found::NothingBefore(due) => {
-                        let left = due.saturating_sub(milliseconds(now())).max(1);
-                        Attempt::NotBefore(Duration::from_millis(left.unsigned_abs()))
-                    }
-                })
-            },
-        )?;
-        Ok(held.unwrap_or_default())
+        let attached = self.attached()?;
+        let mut waits = self.tries(&attached, &attached.shared.signals.items, wait);
+        loop {
+            let claim = Claim {
+                shared: Arc::clone(&attached.shared),
+                options: Arc::clone(&options),
+                holder: attached.holder_name(),
+                lease,
+            };
+            let tried = match attached.find_to_hold(host, terms, claim, which, most).await? {
+                Found::Rows(held) => Attempt::Done(held.accept()),
+                Found::Nothing => Attempt::NotYet,
+                Found::NothingBefore(due) => {
+                    let left = due.saturating_sub(milliseconds(now())).max(1);
+                    Attempt::NotBefore(Duration::from_millis(left.unsigned_abs()))
+                }
+            };
+            if let ControlFlow::Break(held) = waits.pace(host, tried).await? {
+                return Ok(held.unwrap_or_default());
+            }
+        }
     }
 }
 
 impl Attachment {
+    async fn find_to_hold<H: Host>(
+        self: &Arc<Self>,
+        host: &mut H,
+        terms: Terms,
+        claim: Claim,
+        which: Which,
+        most: usize,
+    ) -> Result<Found, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let flows = &self.shared.flows;
+        // What the last one got something from is not looked at before.
+        if flows.load(Ordering::Relaxed) {
+            let held = self.take_to_hold(host, terms, claim.clone(), which, most).await?;
+            if !held.is_empty() {
+                return Ok(Found::Rows(held));
+            }
+        }
+        // To find nothing must not wait for anybody: without the write lock first.
+        let time = milliseconds(now());
+        let nothing = work(host, self, move |attached| {
+            attached.database.read(terms.patience, |connection| {
+                nothing_waits(connection, &attached.shared, time)
+            })
+        })
+        .await?;
+        if let Some(nothing) = nothing {
+            flows.store(false, Ordering::Relaxed);
+            return Ok(nothing);
+        }
+        let held = self.take_to_hold(host, terms, claim, which, most).await?;
+        flows.store(!held.is_empty(), Ordering::Relaxed);
+        Ok(if held.is_empty() { Found::Nothing } else { Found::Rows(held) })
+    }
+
+    async fn take_to_hold<H: Host>(
+        self: &Arc<Self>,
+        host: &mut H,
+        terms: Terms,
+        claim: Claim,
+        which: Which,
+        most: usize,
+    ) -> Result<Holding, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, worker) = (Arc::clone(self), host.worker());
+        let options = Arc::clone(&claim.options);
+        self.write_into(
+            host,
+            terms,
+            move |session| claim.take(session, which, most),
+            move |held| Holding { held, attached, options, terms, worker },
+        )
+        .await
+    }
+
     pub(super) fn holder_name(&self) -> String {
         self.holder.as_ref().map(|holder| holder.name.clone()).unwrap_or_default()
     }
@@ -129,15 +162,53 @@ fn nothing_waits(
     Ok(Some(due.map_or(Found::Nothing, Found::NothingBefore)))
 }
 
+/// Rows that are held for somebody who may not wait for them any more: then nobody gets them.
+struct Holding {
+    held: Vec<Held>,
+    attached: Arc<Attachment>,
+    options: Arc<SqliteOptions>,
+    terms: Terms,
+    worker: Option<Arc<Worker>>,
+}
+
+impl Holding {
+    fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Somebody has them.
+    fn accept(mut self) -> Vec<Held> {
+        std::mem::take(&mut self.held)
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let rows: Vec<_> = self.held.iter().map(|held| (held.row.id, Some(held.token))).collect();
+        let (attached, options, terms) =
+            (Arc::clone(&self.attached), Arc::clone(&self.options), self.terms);
+        aside(self.worker.as_ref(), move || {
+            let undo = attached.settling(options, rows, Settlement::Undone);
+            attached.database.write(terms, undo)?;
+            attached.shared.signals.tell_of(Settlement::Undone);
+            Ok(())
+        });
+    }
+}
+
 /// What a get wants.
-struct Claim<'a> {
-    shared: &'a Shared,
-    options: &'a SqliteOptions,
+#[derive(Clone)]
+struct Claim {
+    shared: Arc<Shared>,
+    options: Arc<SqliteOptions>,
     holder: String,
     lease: Option<Duration>,
 }
 
-impl Claim<'_> {
+impl Claim {
     fn take(
         &self,
         session: &mut Session,
@@ -145,7 +216,7 @@ impl Claim<'_> {
         most: usize,
     ) -> rusqlite::Result<Vec<Held>> {
         let time = now();
-        sweep(session, self.shared, self.options, milliseconds(time))?;
+        sweep(session, &self.shared, &self.options, milliseconds(time))?;
         let due = self.lease.map(|lease| milliseconds(time.saturating_add(lease)));
         let mut held = Vec::new();
         while held.len() < most {

@@ -1,5 +1,6 @@
 //! Looking at a queue and mending single rows.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::batch::Batch;
@@ -9,12 +10,12 @@ use super::get::read;
 use super::session::Session;
 use super::store::{Put, Row, SqliteStore, work};
 use crate::sql::Status;
-use crate::wait::{Host, Wait};
+use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 
 impl SqliteStore {
     /// How many rows have which status.
-    pub(super) fn counts<H: Host>(&self, host: &mut H) -> Result<Counts, H::Error>
+    pub(super) async fn counts<H: Host>(&self, host: &mut H) -> Result<Counts, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -24,20 +25,21 @@ impl SqliteStore {
                 .database
                 .with_session("count", patience, |session| session.counts(&attached.shared.table))
         })
+        .await
     }
 
     /// How many items wait, whoever put them.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
-    pub fn size<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    pub async fn size<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
         if self.batches() {
-            return self.size_batched(host);
+            return self.size_batched(host).await;
         }
-        let waiting = self.counts(host)?.waiting();
+        let waiting = self.counts(host).await?.waiting();
         if self.acks {
             return Ok(waiting);
         }
@@ -51,7 +53,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
-    pub fn rows<H: Host>(&self, host: &mut H) -> Result<Vec<(Row, i64)>, H::Error>
+    pub async fn rows<H: Host>(&self, host: &mut H) -> Result<Vec<(Row, i64)>, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -72,13 +74,14 @@ impl SqliteStore {
             drop(turn);
             Ok(rows)
         })
+        .await
     }
 
     /// Replaces a row's data by that of `item`. Says whether there is such a row.
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
-    pub fn update<H: Host>(&self, host: &mut H, id: i64, item: Put) -> Result<bool, H::Error>
+    pub async fn update<H: Host>(&self, host: &mut H, id: i64, item: Put) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -92,7 +95,8 @@ impl SqliteStore {
                 let mut statement = session.connection.prepare_cached(&shared.table.update)?;
                 Ok(statement.execute(rusqlite::params![id, item.value()])? > 0)
             })
-        })?;
+        })
+        .await?;
         if updated {
             attached.shared.claims().take_up(id);
             attached.shared.signals.items.notify_one();
@@ -104,7 +108,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
-    pub fn purge<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    pub async fn purge<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -121,7 +125,8 @@ impl SqliteStore {
             let unwritten = attached.batch.as_ref().map_or(0, Batch::drop_waiting);
             drop(turn);
             Ok(purged + unwritten)
-        })?;
+        })
+        .await?;
         attached.shared.signals.notify_all();
         Ok(purged)
     }
@@ -130,32 +135,28 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
-    pub fn join<H: Host>(&self, host: &mut H, wait: Wait) -> Result<bool, H::Error>
+    pub async fn join<H: Host>(&self, host: &mut H, wait: Wait) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
-        use crate::wait::Attempt;
-        let joined = self.wait(
-            host,
-            |shared| &shared.signals.done,
-            wait,
-            |host, attached| {
-                // In this order: what is batched goes to the database, and never comes back.
-                if attached.batch.as_ref().is_some_and(|batch| !batch.state().is_empty()) {
-                    return Ok(Attempt::NotYet);
-                }
-                let counts = self.counts(host)?;
-                Ok(if counts.stored() == 0 { Attempt::Done(()) } else { Attempt::NotYet })
-            },
-        )?;
-        Ok(joined.is_some())
+        let attached = self.attached()?;
+        let mut waits = self.tries(&attached, &attached.shared.signals.done, wait);
+        loop {
+            // In this order: what is batched goes to the database, and never comes back.
+            let batched = attached.batch.as_ref().is_some_and(|batch| !batch.state().is_empty());
+            let joined = !batched && self.counts(host).await?.stored() == 0;
+            let tried = if joined { Attempt::Done(()) } else { Attempt::NotYet };
+            if let ControlFlow::Break(joined) = waits.pace(host, tried).await? {
+                return Ok(joined.is_some());
+            }
+        }
     }
 
     /// Gives the bytes of what is gone back to the file system.
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
-    pub fn shrink<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
+    pub async fn shrink<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
@@ -165,17 +166,18 @@ impl SqliteStore {
                 session.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
             })
         })
+        .await
     }
 
     /// How many rows have `status`.
     ///
     /// # Errors
     /// As [`SqliteStore::size`].
-    pub fn count<H: Host>(&self, host: &mut H, status: Status) -> Result<u64, H::Error>
+    pub async fn count<H: Host>(&self, host: &mut H, status: Status) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
-        Ok(self.counts(host)?.of(status))
+        Ok(self.counts(host).await?.of(status))
     }
 }
 

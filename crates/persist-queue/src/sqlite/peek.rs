@@ -14,7 +14,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
-    pub fn peek<H: Host>(&self, host: &mut H, which: Which) -> Result<Option<Row>, H::Error>
+    pub async fn peek<H: Host>(&self, host: &mut H, which: Which) -> Result<Option<Row>, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -23,6 +23,7 @@ impl SqliteStore {
             None => attached.peek_stored(patience, which),
             Some(batch) => attached.peek_batched(batch, patience, which),
         })
+        .await
     }
 
     /// Puts rows back that a get took and nobody was given: in their old place, under their old
@@ -30,7 +31,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::peek`].
-    pub fn give_back<H: Host>(&self, host: &mut H, rows: Vec<Row>) -> Result<(), H::Error>
+    pub async fn give_back<H: Host>(&self, host: &mut H, rows: Vec<Row>) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
@@ -40,7 +41,7 @@ impl SqliteStore {
                 batch.settle(&attached, row.id, Fate::GivenBack);
             }
         } else {
-            self.put_back(host, &attached, rows)?;
+            self.put_back(host, &attached, rows).await?;
         }
         attached.shared.signals.items.notify_all();
         Ok(())
@@ -50,7 +51,7 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStore::peek`].
-    pub fn contains<H: Host>(&self, host: &mut H, id: i64) -> Result<bool, H::Error>
+    pub async fn contains<H: Host>(&self, host: &mut H, id: i64) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -66,6 +67,7 @@ impl SqliteStore {
             drop(turn);
             Ok(batched || (stands && !shared.claims().is_held(id)))
         })
+        .await
     }
 }
 

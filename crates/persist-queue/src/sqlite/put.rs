@@ -1,5 +1,6 @@
 //! Putting rows.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::commit::Terms;
 use super::database::Shared;
 use super::schema::Table;
 use super::session::Session;
-use super::store::{Put, SqliteStore, milliseconds, now, work};
+use super::store::{Put, SqliteStore, milliseconds, now};
 use crate::sql::{Kind, Status};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
@@ -21,7 +22,7 @@ impl SqliteStore {
     /// # Errors
     /// [`Error::Full`] where there was no room in time; [`Error::Locked`], [`Error::Io`],
     /// [`Error::Database`]. After an error nothing was put.
-    pub fn put<H: Host>(
+    pub async fn put<H: Host>(
         &self,
         host: &mut H,
         items: Vec<Put>,
@@ -40,32 +41,30 @@ impl SqliteStore {
             return Err(full().into());
         }
         if self.batches() {
-            return self.put_batched(host, items, wait)?.ok_or_else(|| full().into());
+            return self.put_batched(host, items, wait).await?.ok_or_else(|| full().into());
         }
         let terms = Terms { grows: true, ..self.terms() };
         let items = Arc::new(items);
-        let put = self.wait(
-            host,
-            |shared| &shared.signals.space,
-            wait,
-            |host, attached| {
-                let items = Arc::clone(&items);
-                let put = work(host, attached, move |attached| {
-                    let shared = Arc::clone(&attached.shared);
-                    attached
-                        .database
-                        .write(terms, move |session| insert_all(session, &shared, &items, maxsize))
-                })?;
-                let Some(put) = put else { return Ok(Attempt::NotYet) };
+        let attached = self.attached()?;
+        let signals = &attached.shared.signals;
+        let mut waits = self.tries(&attached, &signals.space, wait);
+        loop {
+            let (items, shared) = (Arc::clone(&items), Arc::clone(&attached.shared));
+            let put = attached
+                .write(host, terms, move |session| insert_all(session, &shared, &items, maxsize))
+                .await?;
+            let tried = put.map_or(Attempt::NotYet, Attempt::Done);
+            if let Attempt::Done(put) = &tried {
                 match put.iter().flatten().count() {
                     0 => {}
-                    1 => attached.shared.signals.items.notify_one(),
-                    _ => attached.shared.signals.items.notify_all(),
+                    1 => signals.items.notify_one(),
+                    _ => signals.items.notify_all(),
                 }
-                Ok(Attempt::Done(put))
-            },
-        )?;
-        put.ok_or_else(|| full().into())
+            }
+            if let ControlFlow::Break(put) = waits.pace(host, tried).await? {
+                return put.ok_or_else(|| full().into());
+            }
+        }
     }
 
     /// Adds what the options say where the put does not.

@@ -11,7 +11,7 @@ use super::options::SqliteOptions;
 use super::store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
-use crate::wait::{Thread, Wait, this_thread};
+use crate::wait::{Thread, Wait, now, this_thread};
 use crate::{Error, Result};
 
 /// A queue in an SQLite database, for any number of threads and processes, and for persist-queue 1.x
@@ -59,7 +59,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     pub fn put_with(&self, item: T, priority: i64, wait: Wait) -> Result<Option<i64>, Rejected<T>> {
         let options = PutOptions { priority, ..PutOptions::default() };
         let put = encode(&self.codec, &item, options)
-            .and_then(|put| Ok(self.store.put(&mut Thread, vec![put], wait)?));
+            .and_then(|put| Ok(now(self.store.put(&mut Thread, vec![put], wait))?));
         match put {
             Ok(ids) => Ok(ids.into_iter().next().flatten()),
             Err(error) => Err(Rejected { item, error }),
@@ -77,7 +77,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
         wait: Wait,
     ) -> Result<Vec<Option<i64>>, Rejected<Vec<T>>> {
         let puts = encode_all(&self.codec, &items, PutOptions::default());
-        let put = puts.and_then(|puts| Ok(self.store.put(&mut Thread, puts, wait)?));
+        let put = puts.and_then(|puts| Ok(now(self.store.put(&mut Thread, puts, wait))?));
         put.map_err(|error| Rejected { item: items, error })
     }
 
@@ -163,7 +163,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// As [`SqliteQueue::get`].
     pub fn get_with(&self, wait: Wait, which: Which) -> Result<Option<T>> {
         let decode = |_: &mut Thread, row: &Row| self.decode(row);
-        Ok(self.store.get(&mut Thread, this_thread(), wait, which, decode)?)
+        Ok(now(self.store.get(&mut Thread, this_thread(), wait, which, decode))?)
     }
 
     /// Takes up to `most` items in one transaction: waits as `wait` says for the first one, and takes
@@ -173,7 +173,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// As [`SqliteQueue::get`]; [`Error::Decode`] only where it is about the first one.
     pub fn get_many(&self, most: usize, wait: Wait) -> Result<Vec<T>> {
         let decode = |_: &mut Thread, row: &Row| self.decode(row);
-        Ok(self.store.get_many(&mut Thread, this_thread(), wait, most, decode)?)
+        Ok(now(self.store.get_many(&mut Thread, this_thread(), wait, most, decode))?)
     }
 
     fn decode(&self, row: &Row) -> Result<T, Undecoded<Box<Error>>> {
@@ -192,7 +192,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`]. Nothing is done and
     /// nothing lost then.
     pub fn task_done(&self) -> Result<()> {
-        Ok(self.store.task_done(&mut Thread, this_thread())?)
+        Ok(now(self.store.task_done(&mut Thread, this_thread()))?)
     }
 
     /// Waits until no item waits, and none that was taken through this object is not done. Says
@@ -201,7 +201,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// # Errors
     /// As [`SqliteQueue::len`].
     pub fn join(&self, wait: Wait) -> Result<bool> {
-        Ok(self.store.join(&mut Thread, wait)?)
+        Ok(now(self.store.join(&mut Thread, wait))?)
     }
 
     /// How many items wait.
@@ -209,7 +209,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
     pub fn len(&self) -> Result<u64> {
-        Ok(self.store.size(&mut Thread)?)
+        Ok(now(self.store.size(&mut Thread))?)
     }
 
     /// Whether no item waits.
@@ -225,7 +225,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     /// # Errors
     /// As [`SqliteQueue::len`].
     pub fn purge(&self) -> Result<u64> {
-        Ok(self.store.purge(&mut Thread)?)
+        Ok(now(self.store.purge(&mut Thread))?)
     }
 
     /// Stores what was put, gives back what was taken and is not done, and wakes who waits through

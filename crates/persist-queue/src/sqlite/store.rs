@@ -3,6 +3,7 @@
 //! Nothing here knows a codec; whoever gets an item gives a function that makes it of its row, which
 //! runs under no lock and before the row is gone.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,8 +15,9 @@ use super::connection::Place;
 use super::database::{self, Database, Shared};
 use super::holder::Holder;
 use super::options::SqliteOptions;
+use super::session::Session;
 use crate::process::per_process::PerProcess;
-use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, now as ready};
+use crate::wait::{Attempt, Host, Job, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -91,6 +93,29 @@ pub enum Undecoded<E> {
     Interrupted(E),
 }
 
+/// Makes an item of its row. Functions do, and what has to wait for something meanwhile.
+pub trait Decode<T, H: Host> {
+    /// Makes the item.
+    fn decode(
+        &mut self,
+        host: &mut H,
+        row: &Row,
+    ) -> impl Future<Output = Result<T, Undecoded<H::Error>>>;
+}
+
+impl<T, H: Host, F> Decode<T, H> for F
+where
+    F: FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
+{
+    fn decode(
+        &mut self,
+        host: &mut H,
+        row: &Row,
+    ) -> impl Future<Output = Result<T, Undecoded<H::Error>>> {
+        std::future::ready(self(host, row))
+    }
+}
+
 /// Which item a get is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Which {
@@ -145,6 +170,14 @@ impl SqliteStore {
         self.attachment.get(|| Attachment::new(&self.place, &self.options, self.acks).map(Arc::new))
     }
 
+    /// The thread that does what blocks for all tasks on this database.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn worker(&self) -> Result<Arc<Worker>> {
+        Ok(Arc::clone(&self.attached()?.database.worker))
+    }
+
     pub(super) fn terms(&self) -> Terms {
         Terms {
             full: self.options.durability == Durability::Disk,
@@ -153,41 +186,14 @@ impl SqliteStore {
         }
     }
 
-    /// Tries, and tries again whenever `signal` says that it may have come true.
-    pub(super) fn wait<T, H: Host>(
-        &self,
-        host: &mut H,
-        signal: fn(&Shared) -> &Signal,
+    /// For who tries, and tries again whenever `signal` says that it may have come true.
+    pub(super) fn tries<'a>(
+        &'a self,
+        attached: &'a Attachment,
+        signal: &'a Signal,
         wait: Wait,
-        mut attempt: impl FnMut(&mut H, &Arc<Attachment>) -> Result<Attempt<T>, H::Error>,
-    ) -> Result<Option<T>, H::Error>
-    where
-        H::Error: From<Error>,
-    {
-        let attached = self.attached()?;
-        let mut waiting = Waiting::new(signal(&attached.shared), wait);
-        let outcome = loop {
-            if self.is_closed() {
-                return Err(Error::Closed { path: self.path().to_owned() }.into());
-            }
-            let tried = match attempt(host, &attached)? {
-                Attempt::NotYet if wait != Wait::No => {
-                    Attempt::NotBefore(attached.database.expect_changes())
-                }
-                Attempt::NotBefore(time) => {
-                    Attempt::NotBefore(time.min(attached.database.expect_changes()))
-                }
-                tried => tried,
-            };
-            if let Some(outcome) = ready(waiting.pace(host, tried))? {
-                break outcome;
-            }
-        };
-        match outcome {
-            Outcome::Done(value) => Ok(Some(value)),
-            Outcome::TimedOut => Ok(None),
-            Outcome::Locked => Err(Error::Locked { path: self.path().to_owned() }.into()),
-        }
+    ) -> Tries<'a> {
+        Tries { store: self, attached, waiting: Waiting::new(signal, wait), wait }
     }
 
     /// Whether [`SqliteStore::close`] was called.
@@ -227,8 +233,46 @@ impl Drop for SqliteStore {
     }
 }
 
+/// See [`SqliteStore::tries`].
+pub(super) struct Tries<'a> {
+    store: &'a SqliteStore,
+    attached: &'a Attachment,
+    waiting: Waiting<'a>,
+    wait: Wait,
+}
+
+impl Tries<'_> {
+    /// What came of all attempts, or nothing where it is time for another one.
+    pub(super) async fn pace<T, H: Host>(
+        &mut self,
+        host: &mut H,
+        tried: Attempt<T>,
+    ) -> Result<ControlFlow<Option<T>>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let tried = match tried {
+            Attempt::NotYet if self.wait != Wait::No => {
+                Attempt::NotBefore(self.attached.database.expect_changes())
+            }
+            Attempt::NotBefore(time) => {
+                Attempt::NotBefore(time.min(self.attached.database.expect_changes()))
+            }
+            tried => tried,
+        };
+        let path = || self.store.path().to_owned();
+        match self.waiting.pace(host, tried).await? {
+            Some(Outcome::Done(value)) => Ok(ControlFlow::Break(Some(value))),
+            Some(Outcome::TimedOut) => Ok(ControlFlow::Break(None)),
+            Some(Outcome::Locked) => Err(Error::Locked { path: path() }.into()),
+            None if self.store.is_closed() => Err(Error::Closed { path: path() }.into()),
+            None => Ok(ControlFlow::Continue(())),
+        }
+    }
+}
+
 /// Does work on the database in the manner of the host.
-pub(super) fn work<R: Send + 'static, H: Host>(
+pub(super) async fn work<R: Send + 'static, H: Host>(
     host: &mut H,
     attached: &Arc<Attachment>,
     work: impl FnOnce(&Attachment) -> Result<R> + Send + 'static,
@@ -237,10 +281,75 @@ where
     H::Error: From<Error>,
 {
     let attached = Arc::clone(attached);
-    ready(host.offload(move || work(&attached)))?.map_err(Into::into)
+    host.offload(move || work(&attached)).await?.map_err(Into::into)
+}
+
+/// Does work that nobody waits for: in the host's thread for such work, if it has one.
+pub(super) fn aside(
+    worker: Option<&Arc<Worker>>,
+    work: impl FnOnce() -> Result<()> + Send + 'static,
+) {
+    let job: Job = Box::new(|| {
+        if let Err(error) = work() {
+            tracing::error!(%error, "what nobody took any more could not be given back");
+        }
+    });
+    let left = match worker {
+        Some(worker) => worker.start(job).err().map(|(_, job)| job),
+        None => Some(job),
+    };
+    if let Some(job) = left {
+        job();
+    }
 }
 
 impl Attachment {
+    /// Does `work` in a transaction that it may share with others.
+    pub(super) async fn write<R: Send + 'static, H: Host>(
+        self: &Arc<Self>,
+        host: &mut H,
+        terms: Terms,
+        work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        self.write_into(host, terms, work, |result| result).await
+    }
+
+    /// As [`Attachment::write`], for what must not be lost where the host does not take the result any
+    /// more: `guard` is called once that is committed, whether or not anybody still waits.
+    pub(super) async fn write_into<R: Send + 'static, G: Send + 'static, H: Host>(
+        self: &Arc<Self>,
+        host: &mut H,
+        terms: Terms,
+        work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+        guard: impl FnOnce(R) -> G + Send + 'static,
+    ) -> Result<G, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        Ok(self.try_write_into(host, terms, work, guard).await??)
+    }
+
+    /// As [`Attachment::write_into`], with the database's errors apart from the host's.
+    pub(super) async fn try_write_into<R: Send + 'static, G: Send + 'static, H: Host>(
+        self: &Arc<Self>,
+        host: &mut H,
+        terms: Terms,
+        work: impl FnMut(&mut Session) -> rusqlite::Result<R> + Send + 'static,
+        guard: impl FnOnce(R) -> G + Send + 'static,
+    ) -> Result<Result<G>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let Some(worker) = host.worker() else {
+            let attached = Arc::clone(self);
+            return host.offload(move || attached.database.write(terms, work).map(guard)).await;
+        };
+        Ok(self.database.write_later(&worker, terms, work, guard).await)
+    }
+
     fn new(place: &Place, options: &Arc<SqliteOptions>, acks: bool) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let database = Database::open(place, options.timeout)?;

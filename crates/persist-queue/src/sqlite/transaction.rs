@@ -42,7 +42,7 @@ impl SqliteStore {
     /// [`Error::Full`] where a queue has no room; [`Error::NotHeld`] where a row is settled that is not
     /// held any more; what [`SqliteStore::check_change`] says; [`Error::Closed`], [`Error::Locked`],
     /// [`Error::Io`], [`Error::Database`]. After an error nothing was changed, in no queue.
-    pub fn change_all<H: Host>(
+    pub async fn change_all<H: Host>(
         &self,
         host: &mut H,
         changes: Vec<(&Self, Change)>,
@@ -59,9 +59,9 @@ impl SqliteStore {
             return Ok(Vec::new());
         };
         let theirs = Arc::clone(&parts);
-        let done = work(host, &self.attached()?, move |attached| {
-            write(&attached.database, terms, theirs)
-        })?;
+        let done =
+            work(host, &self.attached()?, move |attached| write(&attached.database, terms, theirs))
+                .await?;
         for (part, done) in parts.iter().zip(&done) {
             part.tell(*done);
         }

@@ -11,6 +11,7 @@ mod worker;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ pub(crate) use signal::Signals;
 pub use signal::{Changed, Place, Signal, Slept};
 pub use task::{Task, Timer};
 pub use worker::Worker;
+pub(crate) use worker::{Job, answer};
 
 /// How long a call may wait for an item, or for room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,10 @@ pub trait Host {
     type Error;
     /// Whether its futures may be dropped before they are ready.
     const MAY_VANISH: bool = false;
+    /// The thread that does what blocks, where [`Host::offload`] has one do it.
+    fn worker(&self) -> Option<Arc<Worker>> {
+        None
+    }
     /// Waits until the epoch of the place's signal is not `seen` any more or `limit` is over. May
     /// return early.
     fn sleep(

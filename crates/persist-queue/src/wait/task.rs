@@ -36,6 +36,10 @@ impl<T: Timer, E: From<Error>> Host for Task<T, E> {
     type Error = E;
     const MAY_VANISH: bool = true;
 
+    fn worker(&self) -> Option<Arc<Worker>> {
+        Some(Arc::clone(&self.worker))
+    }
+
     async fn sleep(
         &mut self,
         place: &Place<'_>,

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 /// How long the thread stays when there is nothing to do.
 const IDLE: Duration = Duration::from_secs(5);
 
-type Job = Box<dyn FnOnce() + Send>;
+pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
 /// See the module.
 #[derive(Debug)]
@@ -61,15 +61,20 @@ impl Worker {
         R: Send + 'static,
         W: FnOnce() -> R + Send + 'static,
     {
-        let slot = Arc::new(Slot::default());
-        let keep = Keep(Arc::clone(&slot));
-        let begun = self
-            .desk
-            .get(|| Ok::<_, Error>(Arc::default()))
-            .and_then(|desk| desk.give(Box::new(move || keep.0.put(work()))));
+        let (keep, answer) = answer();
+        let begun = self.start(Box::new(move || keep.put(work()))).map_err(|(error, _)| error);
         async move {
             begun?;
-            Answer(slot).await.ok_or_else(|| Error::Invalid("a queue's work panicked".to_owned()))
+            answer.await.ok_or_else(|| Error::Invalid("a queue's work panicked".to_owned()))
+        }
+    }
+
+    /// Has the thread do a job, behind what it was given before. Gives it back where there is no thread
+    /// to be had.
+    pub(crate) fn start(&self, job: Job) -> Result<(), (Error, Job)> {
+        match self.desk.get(|| Ok::<_, Error>(Arc::default())) {
+            Ok(desk) => desk.give(job),
+            Err(error) => Err((error, job)),
         }
     }
 }
@@ -79,14 +84,17 @@ impl Desk {
         self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give(self: Arc<Self>, job: Job) -> Result<()> {
+    fn give(self: Arc<Self>, job: Job) -> Result<(), (Error, Job)> {
         let mut jobs = self.lock();
         if !jobs.attended {
             let desk = Arc::clone(&self);
-            std::thread::Builder::new()
+            let begun = std::thread::Builder::new()
                 .name("persist-queue io".to_owned())
                 .spawn(move || desk.work())
-                .context("start a thread for", std::path::Path::new("a queue"))?;
+                .context("start a thread for", std::path::Path::new("a queue"));
+            if let Err(error) = begun {
+                return Err((error, job));
+            }
             jobs.attended = true;
         }
         jobs.waiting.push_back(job);
@@ -138,10 +146,6 @@ impl<R> Slot<R> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, result: R) {
-        self.close(State::Filled(result));
-    }
-
     fn close(&self, state: State<R>) {
         let mut guard = self.lock();
         if let State::Open(waker) = &mut *guard {
@@ -155,8 +159,25 @@ impl<R> Slot<R> {
     }
 }
 
+/// The two ends of a slot: where a result is put, and where it is awaited.
+pub(crate) fn answer<R>() -> (Keep<R>, Answer<R>) {
+    let slot = Arc::new(Slot::default());
+    (Keep(Arc::clone(&slot)), Answer(slot))
+}
+
 /// The worker's end of a slot.
-struct Keep<R>(Arc<Slot<R>>);
+pub(crate) struct Keep<R>(Arc<Slot<R>>);
+
+impl<R> Keep<R> {
+    pub(crate) fn put(&self, result: R) {
+        self.0.close(State::Filled(result));
+    }
+
+    /// Whether anybody would still take the result.
+    pub(crate) fn is_awaited(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+}
 
 impl<R> Drop for Keep<R> {
     fn drop(&mut self) {
@@ -164,8 +185,8 @@ impl<R> Drop for Keep<R> {
     }
 }
 
-/// The task's end of it.
-struct Answer<R>(Arc<Slot<R>>);
+/// The task's end of it. Gives nothing where the other end was dropped without a result.
+pub(crate) struct Answer<R>(Arc<Slot<R>>);
 
 impl<R> Future for Answer<R> {
     type Output = Option<R>;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use persist_queue::sql::{Kind, Status};
 use persist_queue::sqlite::{Put, PutOptions, Settlement, SqliteStore, Which};
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, SqliteAckQueue, SqliteOptions, Wait};
 
 type Queue = SqliteAckQueue<String>;
@@ -263,15 +263,15 @@ fn a_delivery_that_reached_nobody_does_not_count() {
     let dir = tempfile::tempdir().unwrap();
     let options = SqliteOptions::new().max_attempts(1).backoff(Duration::from_secs(60));
     let store = SqliteStore::open(&dir.path().join("data.db"), options, true).unwrap();
-    store.put(&mut Thread, vec![Put::default()], Wait::No).unwrap();
+    now(store.put(&mut Thread, vec![Put::default()], Wait::No)).unwrap();
     for _ in 0..3 {
-        let held = store.hold(&mut Thread, Wait::No, Which::Next, None, 1).unwrap();
+        let held = now(store.hold(&mut Thread, Wait::No, Which::Next, None, 1)).unwrap();
         assert_eq!(held[0].attempts, 1);
         let row = (1, Some(held[0].token));
-        let undone = store.settle(&mut Thread, vec![row], Settlement::Undone).unwrap();
+        let undone = now(store.settle(&mut Thread, vec![row], Settlement::Undone)).unwrap();
         assert_eq!(undone, [Some(1)]);
-        assert_eq!(store.count(&mut Thread, Status::Ready).unwrap(), 1);
-        let late = store.settle(&mut Thread, vec![row], Settlement::Acked).unwrap();
+        assert_eq!(now(store.count(&mut Thread, Status::Ready)).unwrap(), 1);
+        let late = now(store.settle(&mut Thread, vec![row], Settlement::Acked)).unwrap();
         assert_eq!(late, [None]);
     }
 }
@@ -283,8 +283,8 @@ fn what_another_library_takes_and_ends_is_its_own() {
     let path = dir.path().join("data.db");
     let options = SqliteOptions::new().ttl(Duration::from_millis(20)).lease(Duration::from_secs(9));
     let store = SqliteStore::open(&path, options, true).unwrap();
-    store.put(&mut Thread, vec![Put::default()], Wait::No).unwrap();
-    let [held] = &store.hold(&mut Thread, Wait::No, Which::Next, None, 1).unwrap()[..] else {
+    now(store.put(&mut Thread, vec![Put::default()], Wait::No)).unwrap();
+    let [held] = &now(store.hold(&mut Thread, Wait::No, Which::Next, None, 1)).unwrap()[..] else {
         panic!("one waits");
     };
     let other = rusqlite::Connection::open(&path).unwrap();
@@ -295,16 +295,16 @@ fn what_another_library_takes_and_ends_is_its_own() {
     set("1");
     set("2");
     for token in [Some(held.token), None] {
-        let late = store.settle(&mut Thread, vec![(1, token)], Settlement::Acked).unwrap();
+        let late = now(store.settle(&mut Thread, vec![(1, token)], Settlement::Acked)).unwrap();
         assert_eq!(late, [None]);
-        assert!(!store.extend(&mut Thread, 1, token, SOON).unwrap());
+        assert!(!now(store.extend(&mut Thread, 1, token, SOON)).unwrap());
     }
     set("5");
     std::thread::sleep(SOON);
-    assert!(store.hold(&mut Thread, Wait::No, Which::Next, None, 1).unwrap().is_empty());
+    assert!(now(store.hold(&mut Thread, Wait::No, Which::Next, None, 1)).unwrap().is_empty());
     let times = "SELECT COUNT(due) + COUNT(expires) + COUNT(holder) FROM ack_queue_default";
     assert_eq!(other.query_row(times, [], |row| row.get::<_, i64>(0)), Ok(0));
-    assert_eq!(store.count(&mut Thread, Status::Acked).unwrap(), 1);
+    assert_eq!(now(store.count(&mut Thread, Status::Acked)).unwrap(), 1);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use persist_queue::sql::Kind;
-use persist_queue::sqlite::Which;
+use persist_queue::sqlite::{Row, Which};
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, SqliteOptions, SqliteQueue, Wait};
 use rusqlite::Connection;
 
@@ -492,24 +493,26 @@ fn a_row_that_does_not_decode_stays_and_is_told_once() {
         let host = &mut persist_queue::wait::Thread;
         for data in [b"bad".to_vec(), b"good".to_vec()] {
             let item = persist_queue::sqlite::Put { data, ..Default::default() };
-            store.put(host, vec![item], Wait::No).unwrap();
+            now(store.put(host, vec![item], Wait::No)).unwrap();
         }
         if stored_first {
-            store.task_done(host, 1).unwrap();
+            now(store.task_done(host, 1)).unwrap();
         }
         let mut get = || {
-            store.get(host, 1, Wait::No, Which::Next, |_, row| match row.data.as_slice() {
-                b"good" => Ok(()),
-                _ => Err(persist_queue::sqlite::Undecoded::Broken(Box::new(Error::Invalid(
-                    "bad".to_owned(),
-                )))),
-            })
+            now(store.get(host, 1, Wait::No, Which::Next, |_: &mut Thread, row: &Row| {
+                match row.data.as_slice() {
+                    b"good" => Ok(()),
+                    _ => Err(persist_queue::sqlite::Undecoded::Broken(Box::new(Error::Invalid(
+                        "bad".to_owned(),
+                    )))),
+                }
+            }))
         };
         assert!(get().is_err());
         assert_eq!(get().unwrap(), Some(()));
         assert_eq!(get().unwrap(), None);
         let host = &mut persist_queue::wait::Thread;
-        store.task_done(host, 1).unwrap();
+        now(store.task_done(host, 1)).unwrap();
         assert_eq!(stored(dir.path(), Kind::Fifo), 1);
         drop(store);
         assert_eq!(open(dir.path(), Kind::Fifo).len().unwrap(), 1);

@@ -1,8 +1,8 @@
 //! `auto_commit = false`: looking at what waits, wherever it is.
 
 use persist_queue::sql::Kind;
-use persist_queue::sqlite::{Put, PutOptions, SqliteStore, Which};
-use persist_queue::wait::Thread;
+use persist_queue::sqlite::{Put, PutOptions, Row, SqliteStore, Which};
+use persist_queue::wait::{Thread, now};
 use persist_queue::{SqliteOptions, Wait};
 use rusqlite::Connection;
 
@@ -15,7 +15,7 @@ fn put(store: &SqliteStore, data: &str, priority: i64) -> Option<i64> {
 }
 
 fn put_row(store: &SqliteStore, put: Put) -> Option<i64> {
-    store.put(&mut Thread, vec![put], Wait::No).unwrap()[0]
+    now(store.put(&mut Thread, vec![put], Wait::No)).unwrap()[0]
 }
 
 #[test]
@@ -27,20 +27,26 @@ fn a_peek_shows_what_a_get_takes() {
         for (number, priority) in [4, 1, 3].into_iter().enumerate() {
             put(&store, &format!("stored {number}"), priority);
         }
-        store.task_done(&mut Thread, THREAD).unwrap();
+        now(store.task_done(&mut Thread, THREAD)).unwrap();
         for (number, priority) in [2, 1, 5].into_iter().enumerate() {
             put(&store, &format!("batched {number}"), priority);
         }
         for _ in 0..6 {
-            let shown = store.peek(&mut Thread, Which::Next).unwrap().unwrap();
-            assert!(store.contains(&mut Thread, shown.id).unwrap());
-            assert_eq!(store.peek(&mut Thread, Which::Id(shown.id)).unwrap().unwrap(), shown);
-            let get = store.get(&mut Thread, THREAD, Wait::No, Which::Next, |_, row| Ok(row.id));
+            let shown = now(store.peek(&mut Thread, Which::Next)).unwrap().unwrap();
+            assert!(now(store.contains(&mut Thread, shown.id)).unwrap());
+            assert_eq!(now(store.peek(&mut Thread, Which::Id(shown.id))).unwrap().unwrap(), shown);
+            let get = now(store.get(
+                &mut Thread,
+                THREAD,
+                Wait::No,
+                Which::Next,
+                |_: &mut Thread, row: &Row| Ok(row.id),
+            ));
             assert_eq!(get.unwrap(), Some(shown.id), "{kind:?}");
-            assert!(!store.contains(&mut Thread, shown.id).unwrap());
-            assert_eq!(store.peek(&mut Thread, Which::Id(shown.id)).unwrap(), None);
+            assert!(!now(store.contains(&mut Thread, shown.id)).unwrap());
+            assert_eq!(now(store.peek(&mut Thread, Which::Id(shown.id))).unwrap(), None);
         }
-        assert_eq!(store.peek(&mut Thread, Which::Next).unwrap(), None);
+        assert_eq!(now(store.peek(&mut Thread, Which::Next)).unwrap(), None);
     }
 }
 
@@ -65,8 +71,8 @@ fn a_value_is_known_by_both_its_spellings_and_as_text() {
     // Put by somebody else after it was put here, and before it is written.
     assert!(put_row(&store, spelled("late", "later", false)).is_some());
     other.execute(insert, [b"later"]).unwrap();
-    store.task_done(&mut Thread, THREAD).unwrap();
-    assert_eq!(store.size(&mut Thread).unwrap(), 3);
+    now(store.task_done(&mut Thread, THREAD)).unwrap();
+    assert_eq!(now(store.size(&mut Thread)).unwrap(), 3);
     let rows: i64 =
         other.query_row("SELECT COUNT(*) FROM unique_queue_default", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 3);

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use persist_queue::SqliteOptions;
 use persist_queue::sql::Kind;
-use persist_queue::sqlite::{Put, PutOptions, SqliteStore, Which};
-use persist_queue::wait::{Thread, Wait};
+use persist_queue::sqlite::{Put, PutOptions, Row, SqliteStore, Which};
+use persist_queue::wait::{Thread, Wait, now};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -110,7 +110,7 @@ fn run(kind: Kind, steps: &[Step]) {
                     let data = (u16::from(*value) + index).to_le_bytes().to_vec();
                     let options = PutOptions { priority: *priority, ..PutOptions::default() };
                     let item = Put { data: data.clone(), options, ..Put::default() };
-                    let ids = store.put(&mut Thread, vec![item], Wait::No).unwrap();
+                    let ids = now(store.put(&mut Thread, vec![item], Wait::No)).unwrap();
                     let expected = kind != Kind::Unique || !oracle.waits(&data);
                     assert_eq!(ids[0].is_some(), expected);
                     if let Some(id) = ids[0] {
@@ -139,17 +139,17 @@ fn run(kind: Kind, steps: &[Step]) {
                 }
             }
             Step::Done(thread) => {
-                store.task_done(&mut Thread, *thread).unwrap();
+                now(store.task_done(&mut Thread, *thread)).unwrap();
                 oracle.done(*thread);
             }
             Step::Size => {
                 let waiting = oracle.items.iter().filter(|item| item.taken_by.is_none());
                 let waiting: Vec<_> = waiting.map(|item| item.id).collect();
-                let rows = store.rows(&mut Thread).unwrap();
+                let rows = now(store.rows(&mut Thread)).unwrap();
                 assert_eq!(rows.iter().map(|(row, _)| row.id).collect::<Vec<_>>(), waiting);
             }
             Step::Purge => {
-                assert_eq!(store.purge(&mut Thread).unwrap(), oracle.size());
+                assert_eq!(now(store.purge(&mut Thread)).unwrap(), oracle.size());
                 oracle.items.retain(|item| item.taken_by.is_some());
             }
             Step::Reopen => {
@@ -158,7 +158,7 @@ fn run(kind: Kind, steps: &[Step]) {
                 store = open(dir.path(), kind);
             }
         }
-        assert_eq!(store.size(&mut Thread).unwrap(), oracle.size());
+        assert_eq!(now(store.size(&mut Thread)).unwrap(), oracle.size());
     }
     drop(store);
     oracle.reopen();
@@ -167,12 +167,15 @@ fn run(kind: Kind, steps: &[Step]) {
         assert_eq!(get(&store, 0, Which::Next), Some(expected));
     }
     assert_eq!(get(&store, 0, Which::Next), None);
-    store.task_done(&mut Thread, 0).unwrap();
-    assert!(store.rows(&mut Thread).unwrap().is_empty());
+    now(store.task_done(&mut Thread, 0)).unwrap();
+    assert!(now(store.rows(&mut Thread)).unwrap().is_empty());
 }
 
 fn get(store: &SqliteStore, thread: u64, which: Which) -> Option<Vec<u8>> {
-    store.get(&mut Thread, thread, Wait::No, which, |_, row| Ok(row.data.clone())).unwrap()
+    now(store.get(&mut Thread, thread, Wait::No, which, |_: &mut Thread, row: &Row| {
+        Ok(row.data.clone())
+    }))
+    .unwrap()
 }
 
 proptest! {

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use persist_queue::sql::Kind;
-use persist_queue::sqlite::{PutOptions, SqliteStore, Undecoded, Which};
-use persist_queue::wait::Thread;
+use persist_queue::sqlite::{PutOptions, Row, SqliteStore, Undecoded, Which};
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, SqliteOptions, SqliteQueue, Wait};
 use rusqlite::Connection;
 
@@ -94,12 +94,17 @@ fn who_is_interrupted_takes_none_of_many() {
         open(dir.path(), Kind::Fifo, true).put_many(vec![1, 2, 3], Wait::No).unwrap();
         let options = SqliteOptions::new().auto_commit(auto_commit);
         let store = SqliteStore::open(&path, options, false).unwrap();
-        let interrupted = store.get_many(&mut Thread, THREAD, Wait::No, 3, |_, row| {
-            let error = || Undecoded::Interrupted(Box::new(Error::Closed { path: path.clone() }));
-            if row.id == 3 { Err(error()) } else { Ok(()) }
-        });
+        let interrupted =
+            now(store.get_many(&mut Thread, THREAD, Wait::No, 3, |_: &mut Thread, row: &Row| {
+                let error =
+                    || Undecoded::Interrupted(Box::new(Error::Closed { path: path.clone() }));
+                if row.id == 3 { Err(error()) } else { Ok(()) }
+            }));
         interrupted.unwrap_err();
-        let ids = store.get_many(&mut Thread, THREAD, Wait::No, 3, |_, row| Ok(row.id));
+        let ids =
+            now(store.get_many(&mut Thread, THREAD, Wait::No, 3, |_: &mut Thread, row: &Row| {
+                Ok(row.id)
+            }));
         assert_eq!(ids.unwrap(), [1, 2, 3]);
     }
 }
@@ -114,10 +119,10 @@ fn what_is_given_back_waits_again_once() {
         let options = SqliteOptions::new().kind(kind).auto_commit(auto_commit);
         let store = SqliteStore::open(&path, options, false).unwrap();
         let row = |_: &mut Thread, row: &persist_queue::sqlite::Row| Ok(row.clone());
-        let taken = store.get_many(&mut Thread, THREAD, Wait::No, 2, row).unwrap();
-        store.give_back(&mut Thread, taken).unwrap();
-        assert_eq!(store.size(&mut Thread).unwrap(), 3);
-        store.task_done(&mut Thread, THREAD).unwrap();
+        let taken = now(store.get_many(&mut Thread, THREAD, Wait::No, 2, row)).unwrap();
+        now(store.give_back(&mut Thread, taken)).unwrap();
+        assert_eq!(now(store.size(&mut Thread)).unwrap(), 3);
+        now(store.task_done(&mut Thread, THREAD)).unwrap();
         store.close().unwrap();
         assert_eq!(queue.get_many(5, Wait::No).unwrap(), ordered(kind, 0..3));
     }

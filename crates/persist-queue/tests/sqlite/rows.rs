@@ -4,7 +4,7 @@ use std::path::Path;
 
 use persist_queue::sql::Kind;
 use persist_queue::sqlite::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, SqliteOptions, Wait};
 
 fn open(dir: &Path, kind: Kind) -> SqliteStore {
@@ -12,7 +12,7 @@ fn open(dir: &Path, kind: Kind) -> SqliteStore {
 }
 
 fn put(store: &SqliteStore, put: Put) -> Option<i64> {
-    store.put(&mut Thread, vec![put], Wait::No).unwrap()[0]
+    now(store.put(&mut Thread, vec![put], Wait::No)).unwrap()[0]
 }
 
 fn bytes(data: &[u8]) -> Put {
@@ -20,7 +20,8 @@ fn bytes(data: &[u8]) -> Put {
 }
 
 fn get(store: &SqliteStore, which: Which) -> Option<Row> {
-    store.get(&mut Thread, 1, Wait::No, which, |_, row| Ok(row.clone())).unwrap()
+    now(store.get(&mut Thread, 1, Wait::No, which, |_: &mut Thread, row: &Row| Ok(row.clone())))
+        .unwrap()
 }
 
 #[test]
@@ -28,14 +29,14 @@ fn a_peek_gives_what_a_get_would_and_leaves_it() {
     for (kind, first) in [(Kind::Fifo, 1), (Kind::Filo, 2)] {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path(), kind);
-        assert_eq!(store.peek(&mut Thread, Which::Next).unwrap(), None);
+        assert_eq!(now(store.peek(&mut Thread, Which::Next)).unwrap(), None);
         put(&store, bytes(b"a"));
         put(&store, bytes(b"b"));
-        let seen = store.peek(&mut Thread, Which::Next).unwrap();
+        let seen = now(store.peek(&mut Thread, Which::Next)).unwrap();
         assert_eq!(seen.as_ref().unwrap().id, first);
-        assert_eq!(store.peek(&mut Thread, Which::Id(2)).unwrap().unwrap().data, b"b");
-        assert_eq!(store.peek(&mut Thread, Which::Id(3)).unwrap(), None);
-        assert_eq!(store.size(&mut Thread).unwrap(), 2);
+        assert_eq!(now(store.peek(&mut Thread, Which::Id(2))).unwrap().unwrap().data, b"b");
+        assert_eq!(now(store.peek(&mut Thread, Which::Id(3))).unwrap(), None);
+        assert_eq!(now(store.size(&mut Thread)).unwrap(), 2);
         assert_eq!(get(&store, Which::Next), seen);
     }
 }
@@ -45,13 +46,14 @@ fn a_row_is_contained_until_it_is_taken() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path(), Kind::Fifo);
     let id = put(&store, bytes(b"a")).unwrap();
-    assert!(store.contains(&mut Thread, id).unwrap());
-    assert!(!store.contains(&mut Thread, id + 1).unwrap());
-    let while_taken = store.get(&mut Thread, 1, Wait::No, Which::Next, |_, _| {
-        Ok(store.contains(&mut Thread, id).unwrap())
-    });
+    assert!(now(store.contains(&mut Thread, id)).unwrap());
+    assert!(!now(store.contains(&mut Thread, id + 1)).unwrap());
+    let while_taken =
+        now(store.get(&mut Thread, 1, Wait::No, Which::Next, |_: &mut Thread, _: &Row| {
+            Ok(now(store.contains(&mut Thread, id)).unwrap())
+        }));
     assert_eq!(while_taken.unwrap(), Some(false));
-    assert!(!store.contains(&mut Thread, id).unwrap());
+    assert!(!now(store.contains(&mut Thread, id)).unwrap());
 }
 
 #[test]
@@ -62,12 +64,12 @@ fn a_row_that_was_set_aside_is_given_again_when_it_was_mended() {
     let broken = |_: &mut Thread, _: &Row| -> Result<(), _> {
         Err(Undecoded::Broken(Box::new(Error::Invalid("bad".to_owned()))))
     };
-    assert!(store.get(&mut Thread, 1, Wait::No, Which::Next, broken).is_err());
+    assert!(now(store.get(&mut Thread, 1, Wait::No, Which::Next, broken)).is_err());
     assert_eq!(get(&store, Which::Next), None);
-    assert!(store.contains(&mut Thread, id).unwrap());
-    assert!(store.update(&mut Thread, id, bytes(b"good")).unwrap());
+    assert!(now(store.contains(&mut Thread, id)).unwrap());
+    assert!(now(store.update(&mut Thread, id, bytes(b"good"))).unwrap());
     assert_eq!(get(&store, Which::Next).unwrap().data, b"good");
-    assert!(!store.update(&mut Thread, id, bytes(b"late")).unwrap());
+    assert!(!now(store.update(&mut Thread, id, bytes(b"late"))).unwrap());
 }
 
 #[test]
@@ -80,7 +82,7 @@ fn text_and_bytes_are_different_items_and_come_back_as_they_were() {
     assert!(put(&store, text).is_none());
     assert!(!get(&store, Which::Next).unwrap().text);
     assert!(get(&store, Which::Next).unwrap().text);
-    assert_eq!(store.size(&mut Thread).unwrap(), 0);
+    assert_eq!(now(store.size(&mut Thread)).unwrap(), 0);
 }
 
 #[test]
@@ -104,12 +106,12 @@ fn a_row_that_is_given_back_stands_where_it_stood() {
             put(&store, Put { options, ..bytes(data) });
         }
         let row = get(&store, Which::Next).unwrap();
-        store.give_back(&mut Thread, vec![row.clone()]).unwrap();
-        assert_eq!(store.size(&mut Thread).unwrap(), 4);
+        now(store.give_back(&mut Thread, vec![row.clone()])).unwrap();
+        assert_eq!(now(store.size(&mut Thread)).unwrap(), 4);
         let one = get(&store, Which::Next).unwrap();
         assert_eq!(one, row);
         let two = get(&store, Which::Next).unwrap();
-        store.give_back(&mut Thread, vec![two.clone()]).unwrap();
+        now(store.give_back(&mut Thread, vec![two.clone()])).unwrap();
         assert_eq!(get(&store, Which::Next).unwrap(), two, "{kind:?}");
     }
 }

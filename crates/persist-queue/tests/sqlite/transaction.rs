@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use persist_queue::sql::{Kind, Status};
 use persist_queue::sqlite::{Change, Put, PutOptions, Settlement, SqliteStore, Which};
-use persist_queue::wait::Thread;
+use persist_queue::wait::{Thread, now};
 use persist_queue::{Durability, Error, SqliteAckQueue, SqliteOptions, SqliteQueue, Wait};
 
 fn work(dir: &Path, options: SqliteOptions) -> SqliteAckQueue<u64> {
@@ -248,9 +248,9 @@ fn a_queue_without_acknowledgements_settles_nothing() {
         SqliteStore::open(&dir.path().join("data.db"), SqliteOptions::new(), false).unwrap();
     let settle = Change::Settle { id: 1, token: None, settlement: Settlement::Acked };
     let put = Change::Put(Put { data: b"x".to_vec(), ..Put::default() });
-    let changed = store.change_all(&mut Thread, vec![(&store, put), (&store, settle)]);
+    let changed = now(store.change_all(&mut Thread, vec![(&store, put), (&store, settle)]));
     assert!(matches!(*changed.unwrap_err(), Error::Invalid(_)));
-    assert_eq!(store.size(&mut Thread).unwrap(), 0);
+    assert_eq!(now(store.size(&mut Thread)).unwrap(), 0);
 }
 
 #[test]

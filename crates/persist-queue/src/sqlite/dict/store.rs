@@ -17,7 +17,7 @@ use crate::sqlite::commit::Terms;
 use crate::sqlite::connection::Place;
 use crate::sqlite::database::{self, Database};
 use crate::sqlite::session::Session;
-use crate::wait::{Host, now};
+use crate::wait::Host;
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -67,44 +67,50 @@ impl DictStore {
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
-    pub fn get<H: Host>(&self, host: &mut H, key: Key) -> Result<Option<Found>, H::Error>
+    pub async fn get<H: Host>(&self, host: &mut H, key: Key) -> Result<Option<Found>, H::Error>
     where
         H::Error: From<Error>,
     {
-        self.read(host, move |connection, table| find(connection, table, &key, read_found))
+        self.read(host, move |connection, table| find(connection, table, &key, read_found)).await
     }
 
     /// Whether a key is there.
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn contains<H: Host>(&self, host: &mut H, key: Key) -> Result<bool, H::Error>
+    pub async fn contains<H: Host>(&self, host: &mut H, key: Key) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
         self.read(host, move |connection, table| {
             Ok(find(connection, table, &key, read_row)?.is_some())
         })
+        .await
     }
 
     /// Sets values in one transaction, all of them or none.
     ///
     /// # Errors
     /// As [`DictStore::get`]. After an error nothing was set.
-    pub fn set<H: Host>(&self, host: &mut H, entries: Vec<(Key, Vec<u8>)>) -> Result<(), H::Error>
+    pub async fn set<H: Host>(
+        &self,
+        host: &mut H,
+        entries: Vec<(Key, Vec<u8>)>,
+    ) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
         self.write(host, true, move |session, table| {
             entries.iter().try_for_each(|(key, data)| set(&session.connection, table, key, data))
         })
+        .await
     }
 
     /// Sets a value where the key is missing; gives the row that is there otherwise.
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn set_default<H: Host>(
+    pub async fn set_default<H: Host>(
         &self,
         host: &mut H,
         key: Key,
@@ -120,13 +126,14 @@ impl DictStore {
             }
             Ok(found)
         })
+        .await
     }
 
     /// Removes a key. Says whether it was there.
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn remove<H: Host>(&self, host: &mut H, key: Key) -> Result<bool, H::Error>
+    pub async fn remove<H: Host>(&self, host: &mut H, key: Key) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -135,6 +142,7 @@ impl DictStore {
             let Some(row) = find(connection, table, &key, read_row)? else { return Ok(false) };
             Ok(connection.prepare_cached(&table.remove)?.execute([row])? > 0)
         })
+        .await
     }
 
     /// Removes a row that was read, unless somebody has changed or removed it since. Says whether it
@@ -142,7 +150,7 @@ impl DictStore {
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn remove_as_read<H: Host>(
+    pub async fn remove_as_read<H: Host>(
         &self,
         host: &mut H,
         key: Key,
@@ -163,26 +171,28 @@ impl DictStore {
             }
             Ok(false)
         })
+        .await
     }
 
     /// Removes all keys.
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn clear<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
+    pub async fn clear<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
         self.write(host, false, |session, table| {
             session.connection.prepare_cached(&table.clear)?.execute([]).map(drop)
         })
+        .await
     }
 
     /// How many keys there are.
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn len<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
+    pub async fn len<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -190,13 +200,14 @@ impl DictStore {
             let mut count = connection.prepare_cached(&table.count)?;
             Ok(count.query_row([], |row| row.get::<_, i64>(0))?.unsigned_abs())
         })
+        .await
     }
 
     /// Whether there is no key. Takes the same time however many there are.
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn is_empty<H: Host>(&self, host: &mut H) -> Result<bool, H::Error>
+    pub async fn is_empty<H: Host>(&self, host: &mut H) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
     {
@@ -204,22 +215,25 @@ impl DictStore {
             let mut any = connection.prepare_cached(&table.any)?;
             Ok(!any.query_row([], |row| row.get::<_, bool>(0))?)
         })
+        .await
     }
 
     /// Gives the bytes of what is gone back to the file system.
     ///
     /// # Errors
     /// As [`DictStore::get`].
-    pub fn shrink<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
+    pub async fn shrink<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
     {
         let (attached, patience) = (self.attached()?, self.options.timeout);
-        let shrunk = now(host.offload(move || {
-            attached.database.with_session("shrink", patience, |session| {
-                session.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+        let shrunk = host
+            .offload(move || {
+                attached.database.with_session("shrink", patience, |session| {
+                    session.connection.execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")
+                })
             })
-        }))?;
+            .await?;
         Ok(shrunk?)
     }
 
@@ -247,7 +261,7 @@ impl DictStore {
         self.attachment.get(|| Attachment::new(&self.place, &self.options).map(Arc::new))
     }
 
-    pub(super) fn read<R: Send + 'static, H: Host>(
+    pub(super) async fn read<R: Send + 'static, H: Host>(
         &self,
         host: &mut H,
         work: impl FnOnce(&Connection, &DictTable) -> rusqlite::Result<R> + Send + 'static,
@@ -256,13 +270,15 @@ impl DictStore {
         H::Error: From<Error>,
     {
         let (attached, patience) = (self.attached()?, self.options.timeout);
-        let read = now(host.offload(move || {
-            attached.database.read(patience, |connection| work(connection, &attached.table))
-        }))?;
+        let read = host
+            .offload(move || {
+                attached.database.read(patience, |connection| work(connection, &attached.table))
+            })
+            .await?;
         Ok(read?)
     }
 
-    fn write<R: Send + 'static, H: Host>(
+    async fn write<R: Send + 'static, H: Host>(
         &self,
         host: &mut H,
         grows: bool,
@@ -277,10 +293,12 @@ impl DictStore {
             patience: self.options.timeout,
             grows,
         };
-        let written = now(host.offload(move || {
-            let database = Arc::clone(&attached.database);
-            database.write(terms, move |session| work(session, &attached.table))
-        }))?;
+        let written = host
+            .offload(move || {
+                let database = Arc::clone(&attached.database);
+                database.write(terms, move |session| work(session, &attached.table))
+            })
+            .await?;
         Ok(written?)
     }
 }

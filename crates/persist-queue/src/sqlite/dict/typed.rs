@@ -9,7 +9,7 @@ use super::options::DictOptions;
 use super::store::{DictStore, Found};
 use super::walk::{Entry, Position, Walk};
 use crate::codec::{Codec, Default as DefaultCodec};
-use crate::wait::Thread;
+use crate::wait::{Thread, now};
 use crate::{Error, Result};
 
 /// A dictionary in an SQLite database, for any number of threads and processes, and for persist-queue
@@ -48,7 +48,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// [`Error::Decode`] where the value is of another type; [`Error::Closed`], [`Error::Locked`],
     /// [`Error::Io`], [`Error::Database`].
     pub fn get(&self, key: &K) -> Result<Option<V>> {
-        let found = self.store.get(&mut Thread, key.to_key())?;
+        let found = now(self.store.get(&mut Thread, key.to_key()))?;
         found.map(|found| self.decode(found.row, &found.data)).transpose()
     }
 
@@ -59,7 +59,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// The value was not set then.
     pub fn set(&self, key: &K, value: &V) -> Result<()> {
         let entry = (key.to_key(), self.encode(value)?);
-        Ok(self.store.set(&mut Thread, vec![entry])?)
+        Ok(now(self.store.set(&mut Thread, vec![entry]))?)
     }
 
     /// Sets many values in one transaction: all of them, or none after an error.
@@ -73,7 +73,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     {
         let entries =
             entries.into_iter().map(|(key, value)| Ok((key.to_key(), self.encode(value)?)));
-        Ok(self.store.set(&mut Thread, entries.collect::<Result<_>>()?)?)
+        Ok(now(self.store.set(&mut Thread, entries.collect::<Result<_>>()?))?)
     }
 
     /// Sets a value where the key is missing, and gives nothing; otherwise gives the value that is
@@ -82,7 +82,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// # Errors
     /// As [`SqliteDict::get`] and [`SqliteDict::set`].
     pub fn set_default(&self, key: &K, value: &V) -> Result<Option<V>> {
-        let found = self.store.set_default(&mut Thread, key.to_key(), self.encode(value)?)?;
+        let found = now(self.store.set_default(&mut Thread, key.to_key(), self.encode(value)?))?;
         found.map(|found| self.decode(found.row, &found.data)).transpose()
     }
 
@@ -91,7 +91,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// # Errors
     /// As [`SqliteDict::set`].
     pub fn remove(&self, key: &K) -> Result<bool> {
-        Ok(self.store.remove(&mut Thread, key.to_key())?)
+        Ok(now(self.store.remove(&mut Thread, key.to_key()))?)
     }
 
     /// Removes a key and gives its value. Of several callers, one gets it. A value that cannot be
@@ -100,9 +100,9 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// # Errors
     /// As [`SqliteDict::get`].
     pub fn pop(&self, key: &K) -> Result<Option<V>> {
-        while let Some(found) = self.store.get(&mut Thread, key.to_key())? {
+        while let Some(found) = now(self.store.get(&mut Thread, key.to_key()))? {
             let value = self.decode(found.row, &found.data)?;
-            if self.store.remove_as_read(&mut Thread, key.to_key(), found)? {
+            if now(self.store.remove_as_read(&mut Thread, key.to_key(), found))? {
                 return Ok(Some(value));
             }
         }
@@ -116,12 +116,12 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     pub fn pop_last(&self) -> Result<Option<(K, V)>> {
         let last = Walk { values: true, backwards: true };
         loop {
-            let page = self.store.page(&mut Thread, last, Position::default())?;
+            let page = now(self.store.page(&mut Thread, last, Position::default()))?;
             let Some(entry) = page.entries.into_iter().next() else { return Ok(None) };
             let (key, found) =
                 (entry.key.clone(), Found { row: entry.row, data: entry.data.clone() });
             let popped = self.decode_entry(entry)?;
-            if self.store.remove_as_read(&mut Thread, key, found)? {
+            if now(self.store.remove_as_read(&mut Thread, key, found))? {
                 return Ok(Some(popped));
             }
         }
@@ -132,7 +132,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// # Errors
     /// [`Error::Closed`], [`Error::Locked`], [`Error::Io`], [`Error::Database`].
     pub fn contains(&self, key: &K) -> Result<bool> {
-        Ok(self.store.contains(&mut Thread, key.to_key())?)
+        Ok(now(self.store.contains(&mut Thread, key.to_key()))?)
     }
 
     /// How many keys there are, whoever set them.
@@ -140,7 +140,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// # Errors
     /// As [`SqliteDict::contains`].
     pub fn len(&self) -> Result<u64> {
-        Ok(self.store.len(&mut Thread)?)
+        Ok(now(self.store.len(&mut Thread))?)
     }
 
     /// Whether there is no key.
@@ -148,7 +148,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// # Errors
     /// As [`SqliteDict::contains`].
     pub fn is_empty(&self) -> Result<bool> {
-        Ok(self.store.is_empty(&mut Thread)?)
+        Ok(now(self.store.is_empty(&mut Thread))?)
     }
 
     /// Removes all keys.
@@ -156,7 +156,7 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
     /// # Errors
     /// As [`SqliteDict::contains`].
     pub fn clear(&self) -> Result<()> {
-        Ok(self.store.clear(&mut Thread)?)
+        Ok(now(self.store.clear(&mut Thread))?)
     }
 
     /// Goes through all keys and values, in the order in which the keys were first set. Nothing is
@@ -218,7 +218,7 @@ impl<K: DictKey, V, C: Codec<V>> Iterator for DictIter<'_, K, V, C> {
     fn next(&mut self) -> Option<Self::Item> {
         if self.page.is_empty() {
             let walk = Walk { values: true, backwards: false };
-            match self.dict.store.page(&mut Thread, walk, self.next.take()?) {
+            match now(self.dict.store.page(&mut Thread, walk, self.next.take()?)) {
                 Ok(page) => {
                     self.page = page.entries.into();
                     self.next = page.next;

@@ -63,12 +63,17 @@ impl DictStore {
     /// # Errors
     /// As [`DictStore::get`]; [`Error::Invalid`] where the file was rebuilt (VACUUM) since the last
     /// page and the key that this ended with is gone, so that the place is lost.
-    pub fn page<H: Host>(&self, host: &mut H, walk: Walk, start: Position) -> Result<Page, H::Error>
+    pub async fn page<H: Host>(
+        &self,
+        host: &mut H,
+        walk: Walk,
+        start: Position,
+    ) -> Result<Page, H::Error>
     where
         H::Error: From<Error>,
     {
         let page =
-            self.read(host, move |connection, table| read(connection, table, walk, start))?;
+            self.read(host, move |connection, table| read(connection, table, walk, start)).await?;
         page.ok_or_else(|| {
             let path = self.path().display();
             Error::Invalid(format!("{path} was rebuilt while it was iterated over; start again"))
