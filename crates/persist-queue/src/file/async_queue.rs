@@ -1,21 +1,16 @@
 //! The typed queue for tasks on tokio.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
 use std::time::Duration;
-
-use futures_core::Stream;
 
 use super::queue::{FileQueue, Rejected};
 use super::take::Fate;
+use crate::Result;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::error::Slim;
-use crate::wait::{Task, Timer, Wait, Worker};
-use crate::{Error, Result};
+use crate::wait::tokio::{Arrivals, Clock, next_owner};
+use crate::wait::{Task, Wait, Worker};
 
 /// A [`FileQueue`] for tasks on tokio: what waits there is awaited here. Cheap to clone.
 ///
@@ -47,12 +42,6 @@ struct Inner<T, C> {
     worker: Arc<Worker>,
 }
 
-fn next_owner() -> u64 {
-    // Threads have numbers too, and may hold items of the queue that this was made of.
-    static NEXT: AtomicU64 = AtomicU64::new(1 << 63);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 impl<T, C> Clone for AsyncFileQueue<T, C> {
     fn clone(&self) -> Self {
         Self { inner: Arc::clone(&self.inner), owner: next_owner() }
@@ -66,15 +55,6 @@ impl<T, C> fmt::Debug for AsyncFileQueue<T, C> {
             .field("store", self.inner.queue.store())
             .field("owner", &self.owner)
             .finish_non_exhaustive()
-    }
-}
-
-/// Tokio's clock.
-struct Clock;
-
-impl Timer for Clock {
-    fn sleep(&mut self, time: Duration) -> impl Future<Output = ()> {
-        tokio::time::sleep(time)
     }
 }
 
@@ -216,9 +196,14 @@ where
     T: Send + 'static,
     C: Codec<T> + Send + Sync + 'static,
 {
-    /// The items as they come, until the queue is closed.
-    pub fn stream(&self) -> Items<T, C> {
-        Items { queue: self.clone(), next: None }
+    /// The items as they come, until the queue is closed. They are this clone's, as those of
+    /// [`AsyncFileQueue::get`].
+    pub fn stream(&self) -> Arrivals<T> {
+        let (inner, owner) = (Arc::clone(&self.inner), self.owner);
+        Arrivals::new(move || {
+            let queue = Self { inner: Arc::clone(&inner), owner };
+            async move { queue.get().await }
+        })
     }
 
     /// As [`FileQueue::close`]: ends all waits and streams of this queue.
@@ -228,48 +213,5 @@ where
     pub async fn close(&self) -> Result<()> {
         let inner = Arc::clone(&self.inner);
         self.inner.worker.run(move || inner.queue.close()).await?
-    }
-}
-
-/// The items of a queue as they come. See [`AsyncFileQueue::stream`].
-pub struct Items<T, C = DefaultCodec> {
-    queue: AsyncFileQueue<T, C>,
-    next: Option<Pin<Box<dyn Future<Output = Result<T>> + Send>>>,
-}
-
-impl<T, C> fmt::Debug for Items<T, C> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Items").field("queue", &self.queue).finish_non_exhaustive()
-    }
-}
-
-impl<T, C> Stream for Items<T, C>
-where
-    T: Send + 'static,
-    C: Codec<T> + Send + Sync + 'static,
-{
-    type Item = Result<T>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<T>>> {
-        let this = &mut *self;
-        let queue = &this.queue;
-        let next = this.next.get_or_insert_with(|| {
-            // The same owner: what the stream gives is done with one call of its clone.
-            let queue = AsyncFileQueue { inner: Arc::clone(&queue.inner), owner: queue.owner };
-            Box::pin(async move { queue.get().await })
-        });
-        let Poll::Ready(item) = next.as_mut().poll(context) else { return Poll::Pending };
-        this.next = None;
-        Poll::Ready(match item {
-            Err(Error::Closed { .. }) => None,
-            item => Some(item),
-        })
-    }
-}
-
-impl<T, C> Items<T, C> {
-    /// The queue, as the owner of what the stream gave.
-    pub fn queue(&self) -> &AsyncFileQueue<T, C> {
-        &self.queue
     }
 }

@@ -36,7 +36,7 @@ mod view;
 mod window;
 
 #[cfg(feature = "tokio")]
-pub use async_queue::{AsyncFileQueue, Items};
+pub use async_queue::AsyncFileQueue;
 pub use options::Options;
 pub use queue::{FileQueue, Iter, Rejected};
 pub use store::{FileStore, Patience, Taken, Took};

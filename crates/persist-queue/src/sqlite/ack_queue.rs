@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ use crate::{Error, Result};
 /// ```
 #[derive(Debug)]
 pub struct SqliteAckQueue<T, C = DefaultCodec> {
-    pub(super) store: SqliteStore,
+    pub(super) store: Arc<SqliteStore>,
     pub(super) codec: C,
     items: PhantomData<fn(T) -> T>,
 }
@@ -166,7 +167,8 @@ impl<T> Deref for Delivery<'_, T> {
 
 impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     pub(super) fn new(options: SqliteOptions, path: &Path, codec: C) -> Result<Self> {
-        Ok(Self { store: SqliteStore::open(path, options, true)?, codec, items: PhantomData })
+        let store = Arc::new(SqliteStore::open(path, options, true)?);
+        Ok(Self { store, codec, items: PhantomData })
     }
 
     /// Puts an item, and waits while the queue is full. Gives its row's number; nothing where it

@@ -1,5 +1,5 @@
-//! Rows that will be taken next, read by whoever took the ones before, in the same transaction: the next
-//! get need not begin with a look of its own.
+//! Rows that will be taken next, read by whoever took the ones before: the next get need not begin with a
+//! look of its own.
 //!
 //! They are nobody's yet, and the database may have changed since. So a row is deleted only as it was
 //! read, and whoever finds it changed or gone looks for himself.
@@ -15,6 +15,8 @@ use crate::sql::Kind;
 
 /// Larger rows are not read before somebody wants them.
 const LARGEST: usize = 16 * 1024;
+/// How many rows are read ahead at once, where many wait for one.
+const MOST: usize = 64;
 /// How many takes by this process go by without reading ahead when another one took what was.
 const PAUSE: u32 = 100;
 
@@ -48,15 +50,16 @@ impl Ahead {
     }
 }
 
-/// To be called where `taken` was deleted, in that transaction.
+/// Reads some more rows ahead, after `taken`.
 pub(super) fn read_ahead(
     connection: &Connection,
     shared: &Shared,
     taken: &Row,
+    count: usize,
 ) -> rusqlite::Result<()> {
     // Of the other kinds a row that is put may come before those that wait.
     let in_order = matches!(shared.table.kind, Kind::Fifo | Kind::Unique);
-    if !in_order || taken.data.len() > LARGEST {
+    if !in_order || count == 0 || taken.data.len() > LARGEST {
         return Ok(());
     }
     let behind = {
@@ -69,17 +72,23 @@ pub(super) fn read_ahead(
     };
     let mut statement = connection.prepare_cached(&shared.table.waiting_behind)?;
     let mut rows = statement.query([behind])?;
-    while let Some(row) = rows.next()? {
+    let mut left = count.min(MOST);
+    while left > 0
+        && let Some(row) = rows.next()?
+    {
         let id = row.get(0)?;
         if !shared.claims().is_free(id) {
             continue;
         }
         let row = read(row)?;
+        if row.data.len() > LARGEST {
+            break;
+        }
         let mut claims = shared.claims();
         if claims.is_free(id) && claims.ahead.rows.back().is_none_or(|last| last.id < id) {
             claims.ahead.rows.push_back(row);
         }
-        break;
+        left -= 1;
     }
     Ok(())
 }

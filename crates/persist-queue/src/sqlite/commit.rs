@@ -73,10 +73,21 @@ pub(super) struct Committer {
 #[derive(Default)]
 struct Lane {
     calls: VecDeque<Arc<Call>>,
-    /// Somebody leads, or was told to.
-    led: bool,
+    lead: Lead,
     /// How many shared the last transaction, or came meanwhile.
     crowd: usize,
+}
+
+/// Who does the work of those who came.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Lead {
+    #[default]
+    Nobody,
+    /// A thread, or it was told to.
+    Thread,
+    /// A thread that works for tasks was asked to. It may have something else to do first that waits
+    /// here: whoever comes meanwhile leads.
+    Asked,
 }
 
 impl std::fmt::Debug for Lane {
@@ -152,63 +163,82 @@ impl Committer {
                 lead,
             },
         });
-        if self.queue_up(&call) {
+        let asks = {
+            let mut lane = lock(&self.lane);
+            lane.calls.push_back(Arc::clone(&call));
+            let asks = lane.lead == Lead::Nobody;
+            if asks {
+                lane.lead = Lead::Asked;
+            }
+            asks
+        };
+        if asks {
             call.tell(Turn::Lead);
         }
         async move { answer.await.unwrap_or(Err(closed)) }
     }
 
-    /// Does the work of all who came, in the name of one who cannot.
+    /// Does the work of all who came, in the name of one who cannot, unless somebody else did.
     pub(super) fn lead_for_tasks(&self, session: &Mutex<Session>) {
+        {
+            let mut lane = lock(&self.lane);
+            if lane.lead != Lead::Asked {
+                return;
+            }
+            lane.lead = Lead::Thread;
+        }
         self.lead(session, None);
     }
 
-    /// Says whether nobody leads those who came.
-    fn queue_up(&self, call: &Arc<Call>) -> bool {
-        let mut lane = lock(&self.lane);
-        lane.calls.push_back(Arc::clone(call));
-        !std::mem::replace(&mut lane.led, true)
-    }
-
     fn take_part(&self, session: &Mutex<Session>, call: &Arc<Call>) -> End {
-        if !self.queue_up(call)
-            && let Turn::Over(end) = call.wait()
-        {
+        let leads = {
+            let mut lane = lock(&self.lane);
+            lane.calls.push_back(Arc::clone(call));
+            std::mem::replace(&mut lane.lead, Lead::Thread) != Lead::Thread
+        };
+        if !leads && let Turn::Over(end) = call.wait() {
             return end;
         }
-        // Whoever leads is the first of those who came.
         self.lead(session, Some(call)).unwrap_or_else(|| End::Failed(Arc::new(interrupted())))
     }
 
-    /// Does the work of all who came meanwhile, `own` among them, and has the next one lead.
+    /// Does the work of all who came meanwhile, until `own` is among it, and has the next one lead.
     fn lead(&self, session: &Mutex<Session>, own: Option<&Arc<Call>>) -> Option<End> {
-        let mut session = lock(session);
-        self.gather();
-        let together: Vec<_> = {
-            let mut lane = lock(&self.lane);
-            let most = lane.calls.len().min(TOGETHER);
-            lane.calls.drain(..most).collect()
-        };
-        let ends = transact(&mut session, &together);
-        drop(session);
         let mut own_end = None;
-        for (call, end) in together.iter().zip(ends) {
-            if own.is_some_and(|own| Arc::ptr_eq(call, own)) {
-                own_end = Some(end);
-            } else {
-                call.tell(Turn::Over(end));
+        loop {
+            let mut session = lock(session);
+            self.gather();
+            let together: Vec<_> = {
+                let mut lane = lock(&self.lane);
+                let most = lane.calls.len().min(TOGETHER);
+                lane.calls.drain(..most).collect()
+            };
+            let ends = transact(&mut session, &together);
+            drop(session);
+            for (call, end) in together.iter().zip(ends) {
+                if own.is_some_and(|own| Arc::ptr_eq(call, own)) {
+                    own_end = Some(end);
+                } else {
+                    call.tell(Turn::Over(end));
+                }
             }
-        }
-        let next = {
             let mut lane = lock(&self.lane);
             lane.crowd = together.len() + lane.calls.len();
-            lane.led = !lane.calls.is_empty();
-            lane.calls.front().cloned()
-        };
-        if let Some(next) = next {
-            next.tell(Turn::Lead);
+            if own.is_some() && own_end.is_none() && !lane.calls.is_empty() {
+                continue;
+            }
+            let next = lane.calls.front().cloned();
+            lane.lead = match next.as_deref().map(|next| &next.caller) {
+                None => Lead::Nobody,
+                Some(Caller::Thread { .. }) => Lead::Thread,
+                Some(Caller::Task { .. }) => Lead::Asked,
+            };
+            drop(lane);
+            if let Some(next) = next {
+                next.tell(Turn::Lead);
+            }
+            return own_end;
         }
-        own_end
     }
 
     fn gather(&self) {

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -142,11 +142,12 @@ impl Database {
         }
     }
 
-    /// To be called by whoever is about to wait for a change; gives how long at most without a look.
-    pub(super) fn expect_changes(&self) -> Duration {
+    /// To be called by whoever is about to wait for a change; gives how long at most without a look of
+    /// his own. Of tasks there are many.
+    pub(super) fn expect_changes(&self, by_a_task: bool) -> Duration {
         self.looks.fresh.store(true, Ordering::Relaxed);
         self.ring();
-        UNTIL_POKED
+        if by_a_task { 10 * UNTIL_POKED } else { UNTIL_POKED }
     }
 
     fn ring(&self) {
@@ -277,8 +278,11 @@ impl Database {
         if self.looks.fresh.swap(false, Ordering::Relaxed) || poked {
             self.looks.count.store(0, Ordering::Relaxed);
         }
-        if self.is_changed() {
-            awaited.for_each(|shared| shared.signals.notify_all());
+        match self.is_changed() {
+            // In a moment: whoever is inside may take his time, but others may have written before.
+            None => return Some(SOON),
+            Some(true) => awaited.for_each(|shared| shared.signals.notify_all()),
+            Some(false) => {}
         }
         let count = self.looks.count.fetch_add(1, Ordering::Relaxed).min(40);
         Some(SOON.mul_f64(1.5_f64.powi(count.cast_signed())).min(UNTIL_POKED))
@@ -286,18 +290,27 @@ impl Database {
 }
 
 impl Database {
-    /// Whether somebody wrote since the last time that this was asked.
-    fn is_changed(&self) -> bool {
-        // A reader that is in use looks himself, but perhaps not for those who wait.
-        let Some(Ok(reader)) = self.reader.as_ref().map(Mutex::try_lock) else { return true };
-        let asked = reader.prepare_cached("PRAGMA data_version");
+    /// Whether another process wrote, or a connection of the caller's own, since the last time that
+    /// this was asked; nothing where that cannot be told now. Who waits is told by the calls
+    /// themselves of what objects of this process do: not all of them, each time.
+    fn is_changed(&self) -> Option<bool> {
+        let session = match self.session.try_lock() {
+            Ok(session) => session,
+            Err(TryLockError::Poisoned(session)) => session.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        // Of the connection that writes: it changes with what other connections write.
+        let asked = session.connection.prepare_cached("PRAGMA data_version");
         let version = asked.and_then(|mut asked| asked.query_row([], |row| row.get::<_, i64>(0)));
-        version
-            .map_or(true, |version| self.looks.version.swap(version, Ordering::Relaxed) != version)
+        drop(session);
+        Some(
+            version.map_or(true, |version| {
+                self.looks.version.swap(version, Ordering::Relaxed) != version
+            }),
+        )
     }
 }
 
-/// Device and number of a file.
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.dev(), metadata.ino()))

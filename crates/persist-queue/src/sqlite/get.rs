@@ -15,7 +15,7 @@ use super::commit::Terms;
 use super::database::Shared;
 use super::schema::Table;
 use super::session::Session;
-use super::store::{Attachment, Decode, Row, SqliteStore, Undecoded, Which, aside, work};
+use super::store::{Attachment, Decode, Row, SqliteStore, Undecoded, Which, aside, look, work};
 use crate::sql::{Kind, Status};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
@@ -85,7 +85,7 @@ impl SqliteStore {
             let (deleted, taken) = attached.delete(host, terms, vec![claimed]).await??;
             if deleted.contains(&true) {
                 taken.accept();
-                attached.shared.signals.space.notify_all();
+                attached.shared.signals.tell_of_a_take();
                 return Ok(Attempt::Done(item));
             }
             if is_ahead {
@@ -129,7 +129,7 @@ impl SqliteStore {
         match decode.decode(host, &claimed.row).await {
             Ok(item) => {
                 taken.accept();
-                attached.shared.signals.space.notify_all();
+                attached.shared.signals.tell_of_a_take();
                 Ok(Attempt::Done(item))
             }
             // It is put back as it goes.
@@ -165,7 +165,7 @@ impl Attachment {
         H::Error: From<Error>,
     {
         let theirs = Arc::clone(self);
-        work(host, self, move |attached| {
+        look(host, self, move |attached| {
             let found = attached
                 .database
                 .read(patience, |connection| find(connection, &attached.shared, owner, which))?;
@@ -315,6 +315,10 @@ fn find(
         found = Some(row);
         false
     })?;
+    if let (Which::Next, Some(row)) = (which, &found) {
+        // Others who wait find theirs without a look of their own.
+        read_ahead(connection, shared, row, shared.signals.items.waiting())?;
+    }
     Ok(found)
 }
 
@@ -384,7 +388,7 @@ pub(super) fn delete(session: &mut Session, shared: &Shared, row: &Row) -> rusql
     drop(statement);
     session.remove(&shared.table, Status::New, deleted);
     if deleted > 0 {
-        read_ahead(&session.connection, shared, row)?;
+        read_ahead(&session.connection, shared, row, 1)?;
     }
     Ok(deleted > 0)
 }

@@ -105,7 +105,7 @@ impl SqliteStore {
             (deleted, _) => deleted?,
         };
         taken.accept();
-        attached.shared.signals.space.notify_all();
+        attached.shared.signals.tell_of_a_take();
         let mut deleted = deleted.into_iter();
         items.retain(|_| deleted.next().unwrap_or(false));
         Ok(Attempt::Done(items))

@@ -67,7 +67,13 @@ impl SqliteStore {
                 lease,
             };
             let tried = match attached.find_to_hold(host, terms, claim, which, most).await? {
-                Found::Rows(held) => Attempt::Done(held.accept()),
+                Found::Rows(held) => {
+                    if lease.is_some() {
+                        // Who waits did not know of a time at which something may come back.
+                        attached.shared.signals.items.notify_one();
+                    }
+                    Attempt::Done(held.accept())
+                }
                 Found::Nothing => Attempt::NotYet,
                 Found::NothingBefore(due) => {
                     let left = due.saturating_sub(milliseconds(now())).max(1);

@@ -44,6 +44,8 @@ mod schema_batch;
 mod session;
 mod store;
 mod system_calls;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod transaction;
 mod value;
 
@@ -56,7 +58,9 @@ pub use group::{Group, Inlet};
 pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
-pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+pub use store::{Decode, Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+#[cfg(feature = "tokio")]
+pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
 pub use transaction::Change;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::Transaction;
@@ -32,14 +33,15 @@ use crate::{Error, Result};
 /// [`Durability`](crate::Durability).
 #[derive(Debug)]
 pub struct SqliteQueue<T, C = DefaultCodec> {
-    pub(super) store: SqliteStore,
+    pub(super) store: Arc<SqliteStore>,
     pub(super) codec: C,
     items: PhantomData<fn(T) -> T>,
 }
 
 impl<T, C: Codec<T>> SqliteQueue<T, C> {
     pub(super) fn new(options: SqliteOptions, path: &Path, codec: C) -> Result<Self> {
-        Ok(Self { store: SqliteStore::open(path, options, false)?, codec, items: PhantomData })
+        let store = Arc::new(SqliteStore::open(path, options, false)?);
+        Ok(Self { store, codec, items: PhantomData })
     }
 
     /// Puts an item, and waits while the queue is full. Gives its row's number; nothing where it
@@ -176,7 +178,7 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
         Ok(now(self.store.get_many(&mut Thread, this_thread(), wait, most, decode))?)
     }
 
-    fn decode(&self, row: &Row) -> Result<T, Undecoded<Box<Error>>> {
+    pub(super) fn decode(&self, row: &Row) -> Result<T, Undecoded<Box<Error>>> {
         self.codec.decode(&row.data).map_err(|source| {
             let (path, sequence) = (self.store.path().to_owned(), row.id.cast_unsigned());
             Undecoded::Broken(Box::new(Error::Decode { path, sequence, source }))

@@ -251,12 +251,13 @@ impl Tries<'_> {
     where
         H::Error: From<Error>,
     {
+        let database = &self.attached.database;
         let tried = match tried {
             Attempt::NotYet if self.wait != Wait::No => {
-                Attempt::NotBefore(self.attached.database.expect_changes())
+                Attempt::NotBefore(database.expect_changes(H::MAY_VANISH))
             }
             Attempt::NotBefore(time) => {
-                Attempt::NotBefore(time.min(self.attached.database.expect_changes()))
+                Attempt::NotBefore(time.min(database.expect_changes(H::MAY_VANISH)))
             }
             tried => tried,
         };
@@ -282,6 +283,19 @@ where
 {
     let attached = Arc::clone(attached);
     host.offload(move || work(&attached)).await?.map_err(Into::into)
+}
+
+/// As [`work`], for work that changes nothing: it may be left out where the host is gone.
+pub(super) async fn look<R: Send + 'static, H: Host>(
+    host: &mut H,
+    attached: &Arc<Attachment>,
+    work: impl FnOnce(&Attachment) -> Result<R> + Send + 'static,
+) -> Result<R, H::Error>
+where
+    H::Error: From<Error>,
+{
+    let attached = Arc::clone(attached);
+    host.look(move || work(&attached)).await?.map_err(Into::into)
 }
 
 /// Does work that nobody waits for: in the host's thread for such work, if it has one.

@@ -7,6 +7,8 @@
 mod call;
 mod signal;
 mod task;
+#[cfg(feature = "tokio")]
+pub(crate) mod tokio;
 mod worker;
 
 use std::future::Future;
@@ -16,6 +18,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tokio")]
+pub use self::tokio::Arrivals;
 pub use call::Call;
 pub(crate) use signal::Signals;
 pub use signal::{Changed, Place, Signal, Slept};
@@ -60,6 +64,14 @@ pub trait Host {
         seen: u32,
         limit: Option<Duration>,
     ) -> impl Future<Output = Result<(), Self::Error>>;
+    /// As [`Host::offload`], for work that is in vain where its future is dropped: it may be left out
+    /// then.
+    fn look<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> impl Future<Output = Result<R, Self::Error>> {
+        self.offload(work)
+    }
     /// Does work that blocks in the kernel, in a way that lets others of this host go on. The work
     /// may not borrow: green threads move their stacks away while they wait. It is done also where
     /// its future is dropped.

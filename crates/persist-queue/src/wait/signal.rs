@@ -36,6 +36,11 @@ impl Signal {
         self.epoch.load(Ordering::SeqCst)
     }
 
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst) as usize
+    }
+
     /// Whether anybody waits.
     pub fn is_awaited(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
@@ -132,6 +137,12 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
+    /// An item went.
+    pub(crate) fn tell_of_a_take(&self) {
+        self.space.notify_all();
+        self.done.notify_all();
+    }
+
     pub(crate) fn notify_all(&self) {
         self.items.notify_all();
         self.space.notify_all();

@@ -54,6 +54,13 @@ impl<T: Timer, E: From<Error>> Host for Task<T, E> {
         Ok(())
     }
 
+    async fn look<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Self::Error> {
+        Ok(self.worker.run_if_awaited(work).await?)
+    }
+
     async fn offload<R: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> R + Send + 'static,

@@ -61,8 +61,31 @@ impl Worker {
         R: Send + 'static,
         W: FnOnce() -> R + Send + 'static,
     {
+        self.answered(move |keep| keep.put(work()))
+    }
+
+    /// As [`Worker::run`], but work whose future was dropped before it began is left out.
+    pub(crate) fn run_if_awaited<R, W>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<R>> + use<R, W>
+    where
+        R: Send + 'static,
+        W: FnOnce() -> R + Send + 'static,
+    {
+        self.answered(move |keep| {
+            if keep.is_awaited() {
+                keep.put(work());
+            }
+        })
+    }
+
+    fn answered<R: Send + 'static, J: FnOnce(Keep<R>) + Send + 'static>(
+        &self,
+        job: J,
+    ) -> impl Future<Output = Result<R>> + use<R, J> {
         let (keep, answer) = answer();
-        let begun = self.start(Box::new(move || keep.put(work()))).map_err(|(error, _)| error);
+        let begun = self.start(Box::new(move || job(keep))).map_err(|(error, _)| error);
         async move {
             begun?;
             answer.await.ok_or_else(|| Error::Invalid("a queue's work panicked".to_owned()))
