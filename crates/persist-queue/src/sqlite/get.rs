@@ -68,27 +68,25 @@ impl SqliteStore {
         let terms = self.terms();
         let owner = Owner { handle: attached.handle, thread };
         for lost in 0..=LOSSES {
-            let ahead = match which {
-                Which::Next if lost == 0 => attached.shared.claims().claim_ahead(owner),
-                Which::Next | Which::Id(_) | Which::Behind(_) => None,
-            };
-            let is_ahead = ahead.is_some();
+            let may_be_ahead = which == Which::Next && lost == 0;
+            let ahead = if may_be_ahead { attached.claim_ahead(owner) } else { None };
             let found = match ahead {
-                Some(row) => Some(Claimed::new(attached, row)),
-                None => attached.claim(host, terms.patience, owner, which).await?,
+                Some(claimed) => Some(claimed),
+                None => attached.claim(host, terms.patience, owner, which, may_be_ahead).await?,
             };
             let Some(claimed) = found else { return Ok(Attempt::NotYet) };
             let item = match decode.decode(host, &claimed.row).await {
                 Ok(item) => item,
                 Err(undecoded) => return Err(claimed.refuse(undecoded)),
             };
+            let was_ahead = claimed.was_ahead;
             let (deleted, taken) = attached.delete(host, terms, vec![claimed]).await??;
             if deleted.contains(&true) {
                 taken.accept();
                 attached.shared.signals.tell_of_a_take();
                 return Ok(Attempt::Done(item));
             }
-            if is_ahead {
+            if was_ahead {
                 attached.shared.claims().ahead.missed();
             }
         }
@@ -153,6 +151,13 @@ impl SqliteStore {
 }
 
 impl Attachment {
+    /// Claims the next row that was read ahead.
+    fn claim_ahead(self: &Arc<Self>, owner: Owner) -> Option<Arc<Claimed>> {
+        let row = self.shared.claims().claim_ahead(owner)?;
+        let (attached, settled) = (Arc::clone(self), AtomicBool::new(false));
+        Some(Arc::new(Claimed { attached, row, was_ahead: true, settled }))
+    }
+
     /// Finds a row that nobody in this process has, and claims it.
     async fn claim<H: Host>(
         self: &Arc<Self>,
@@ -160,12 +165,18 @@ impl Attachment {
         patience: Duration,
         owner: Owner,
         which: Which,
+        may_be_ahead: bool,
     ) -> Result<Option<Arc<Claimed>>, H::Error>
     where
         H::Error: From<Error>,
     {
         let theirs = Arc::clone(self);
         look(host, self, move |attached| {
+            // Whoever looked before may have read ours ahead.
+            let ahead = if may_be_ahead { theirs.claim_ahead(owner) } else { None };
+            if ahead.is_some() {
+                return Ok(ahead);
+            }
             let found = attached
                 .database
                 .read(patience, |connection| find(connection, &attached.shared, owner, which))?;
@@ -235,13 +246,14 @@ impl Attachment {
 pub(super) struct Claimed {
     attached: Arc<Attachment>,
     pub(super) row: Row,
+    was_ahead: bool,
     settled: AtomicBool,
 }
 
 impl Claimed {
     pub(super) fn new(attached: &Arc<Attachment>, row: Row) -> Arc<Self> {
         let settled = AtomicBool::new(false);
-        Arc::new(Self { attached: Arc::clone(attached), row, settled })
+        Arc::new(Self { attached: Arc::clone(attached), row, was_ahead: false, settled })
     }
 
     /// It is taken, and does not wait any more.
