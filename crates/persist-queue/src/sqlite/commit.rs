@@ -336,8 +336,7 @@ fn together(
     has_room: bool,
     ends: &mut Vec<End>,
 ) -> rusqlite::Result<()> {
-    let full = calls.iter().any(|call| call.terms.full);
-    begin(session, full)?;
+    begin(session, calls.iter().any(|call| call.terms.full))?;
     for call in calls {
         let end = if call.terms.grows && !has_room {
             End::Failed(Arc::new(disk_full()))
@@ -346,7 +345,7 @@ fn together(
         };
         ends.push(end);
     }
-    log_writes::together(full, || run(session, "COMMIT"))
+    log_writes::together(|| run(session, "COMMIT"))
 }
 
 fn disk_full() -> rusqlite::Error {

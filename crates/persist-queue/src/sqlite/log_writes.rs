@@ -1,16 +1,12 @@
-//! Fewer and cheaper writes to SQLite's log.
+//! Fewer writes to SQLite's log.
 //!
 //! A commit appends frames to the log, and SQLite makes two calls for each: 24 bytes that say which page
 //! it is, and the page. Here the frames of a commit become one write. The last frame of a commit
 //! says so, and before SQLite tells anybody of the commit all are written.
-//!
-//! Where a commit waits for the disk, the log grows in steps: to flush a write that makes a file longer
-//! takes the disk up to twice as long as one inside it. The zeros behind the last frame are no frame.
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
 use std::ffi::{CStr, c_int, c_void};
-use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
 use libc::{off_t, size_t, ssize_t};
@@ -21,9 +17,6 @@ const FRAME_HEADER: usize = 24;
 const SIZE_AFTER_COMMIT: std::ops::Range<usize> = 4..8;
 /// What is held back at most.
 const MOST: usize = 256 * 1024;
-
-/// How much longer the log becomes than the frames need, in bytes.
-static STEP: [u8; 128 * 1024] = [0; 128 * 1024];
 
 /// The replacements, by the names that SQLite has for the system calls.
 pub(super) fn calls() -> [(&'static CStr, *const ()); 4] {
@@ -42,7 +35,6 @@ thread_local! {
 /// A commit that this thread is in.
 #[derive(Debug, Default)]
 struct Commit {
-    grows_in_steps: bool,
     /// Whether anything was written yet.
     passed: bool,
     /// Where the next frame, or the rest of one, would go.
@@ -55,9 +47,8 @@ struct Commit {
 }
 
 /// Does `work`, which commits and stays in this thread, with its frames written together.
-pub(super) fn together<R>(grows_in_steps: bool, work: impl FnOnce() -> R) -> R {
-    let begun = Commit { grows_in_steps, ..Commit::default() };
-    COMMIT.with_borrow_mut(|commit| *commit = Some(begun));
+pub(super) fn together<R>(work: impl FnOnce() -> R) -> R {
+    COMMIT.with_borrow_mut(|commit| *commit = Some(Commit::default()));
     let result = work();
     // Frames that are still held belong to a commit that failed.
     COMMIT.with_borrow_mut(|commit| *commit = None);
@@ -135,16 +126,10 @@ impl Commit {
 
     /// Writes what is held. Says whether that went well; the reason why not is in `errno`.
     fn write_held(&mut self) -> bool {
-        let Some((file, end)) = self.next.filter(|_| !self.held.is_empty()) else { return true };
+        let Some((file, _)) = self.next.filter(|_| !self.held.is_empty()) else { return true };
         let held = std::mem::take(&mut self.held);
         self.open = None;
-        let grows = self.grows_in_steps && size_of(file).is_some_and(|size| size < end);
-        let written = write_all(file, &held, self.start);
-        if written && grows {
-            // Only for speed: where there is no room for it, nothing is lost.
-            write_all(file, &STEP, end);
-        }
-        written
+        write_all(file, &held, self.start)
     }
 }
 
@@ -167,10 +152,4 @@ fn write_all(file: RawFd, mut bytes: &[u8], mut offset: off_t) -> bool {
         }
     }
     true
-}
-
-fn size_of(file: RawFd) -> Option<off_t> {
-    let mut state = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: there is room for the answer, which is there where the call succeeds.
-    unsafe { (libc::fstat(file, state.as_mut_ptr()) == 0).then(|| state.assume_init().st_size) }
 }
