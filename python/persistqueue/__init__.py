@@ -2,6 +2,13 @@
 
 from persistqueue import serializers
 from persistqueue.async_queue import AsyncQueue
+from persistqueue.async_sqlqueue import (
+    AsyncFIFOSQLiteQueue,
+    AsyncFILOSQLiteQueue,
+    AsyncPriorityQueue,
+    AsyncSQLiteQueue,
+    AsyncUniqueQ,
+)
 from persistqueue.exceptions import (
     ClosedError,
     ConsumedElsewhereError,
@@ -31,7 +38,12 @@ from persistqueue.sqlqueue import FIFOSQLiteQueue, FILOSQLiteQueue, SQLiteQueue,
 
 __all__ = [
     "AckStatus",
+    "AsyncFIFOSQLiteQueue",
+    "AsyncFILOSQLiteQueue",
+    "AsyncPriorityQueue",
     "AsyncQueue",
+    "AsyncSQLiteQueue",
+    "AsyncUniqueQ",
     "ClosedError",
     "ConsumedElsewhereError",
     "CorruptedError",

@@ -98,7 +98,7 @@ fn deliver<'py>(
     let py = slf.py();
     let base = slf.as_super().get();
     let open = base.open()?;
-    let item = match open.codec.load(py, &held.row) {
+    let item = match open.plan.codec.load(py, &held.row) {
         Ok(item) => item,
         Err(error) => {
             if !error.is_instance_of::<PyException>(py) {
@@ -198,7 +198,7 @@ impl SqliteAckQueue {
         let options = PutOptions { delay, ttl, ..PutOptions::default() };
         let puts = items
             .try_iter()?
-            .map(|item| open.codec.dump(&item?, options))
+            .map(|item| open.plan.codec.dump(&item?, options))
             .collect::<PyResult<Vec<_>>>()?;
         let ids = now(open.store.put(&mut base.caller(slf.py()), puts, wait))?;
         base.notify(slf.py())?;
@@ -393,7 +393,7 @@ impl SqliteAckQueue {
         let open = base.open()?;
         let letters = PyList::empty(slf.py());
         for row in now(open.store.dead_letters(&mut base.caller(slf.py())))? {
-            letters.append(raw(&row, &open.codec.load(slf.py(), &row)?)?)?;
+            letters.append(raw(&row, &open.plan.codec.load(slf.py(), &row)?)?)?;
         }
         Ok(letters)
     }

@@ -2,6 +2,8 @@
 
 mod ackqueue;
 mod async_queue;
+mod async_sqlqueue;
+mod awaited;
 mod dict;
 mod errors;
 mod event_loop;
@@ -11,6 +13,7 @@ mod held;
 mod host;
 mod ids;
 mod legacy;
+mod opening;
 mod operation;
 mod options;
 mod owner;
@@ -29,6 +32,8 @@ mod _native {
     use super::ackqueue::SqliteAckQueue;
     #[pymodule_export]
     use super::async_queue::AsyncFileQueue;
+    #[pymodule_export]
+    use super::async_sqlqueue::AsyncSqliteQueue;
     #[pymodule_export]
     use super::dict::SqliteDict;
     #[pymodule_export]

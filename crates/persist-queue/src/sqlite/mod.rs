@@ -56,7 +56,7 @@ pub use group::{Group, Inlet};
 pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
-pub use store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+pub use store::{Decode, Put, PutOptions, Row, SqliteStore, Undecoded, Which};
 pub use transaction::Change;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
