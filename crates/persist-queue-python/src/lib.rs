@@ -1,6 +1,7 @@
 //! The Python face of persist-queue: extract, call, map errors. It decides nothing.
 
 mod ackqueue;
+mod async_ackqueue;
 mod async_queue;
 mod async_sqlqueue;
 mod awaited;
@@ -30,6 +31,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::ackqueue::SqliteAckQueue;
+    #[pymodule_export]
+    use super::async_ackqueue::AsyncSqliteAckQueue;
     #[pymodule_export]
     use super::async_queue::AsyncFileQueue;
     #[pymodule_export]

@@ -11,7 +11,7 @@ use super::connection::{explain, is_disk_full, wait_for_lock};
 use super::lock;
 use super::log_writes;
 use super::session::Session;
-use crate::wait::answer;
+use crate::wait::{answer, is_a_workers_thread};
 use crate::{Error, Result};
 
 /// How many pieces of work share a transaction at most.
@@ -171,13 +171,23 @@ impl Committer {
     }
 
     fn take_part(&self, session: &Mutex<Session>, call: &Arc<Call>) -> End {
-        if !self.queue_up(call)
-            && let Turn::Over(end) = call.wait()
-        {
-            return end;
+        // Who leads next may be a task whose turn it is behind what this thread does now.
+        let mut leads = self.queue_up(call) || is_a_workers_thread();
+        loop {
+            if leads && let Some(end) = self.lead(session, Some(call)) {
+                return end;
+            }
+            // Others may have come before, more than one transaction takes.
+            let waits = || lock(&self.lane).calls.iter().any(|other| Arc::ptr_eq(other, call));
+            if is_a_workers_thread() && waits() {
+                continue;
+            }
+            // Where somebody else took it along he says how it ended.
+            match call.wait() {
+                Turn::Over(end) => return end,
+                Turn::Lead | Turn::Waiting => leads = true,
+            }
         }
-        // Whoever leads is the first of those who came.
-        self.lead(session, Some(call)).unwrap_or_else(|| End::Failed(Arc::new(interrupted())))
     }
 
     /// Does the work of all who came meanwhile, `own` among them, and has the next one lead.
@@ -189,7 +199,8 @@ impl Committer {
             let most = lane.calls.len().min(TOGETHER);
             lane.calls.drain(..most).collect()
         };
-        let ends = transact(&mut session, &together);
+        // Where somebody else took all along there is nothing to commit.
+        let ends = if together.is_empty() { Vec::new() } else { transact(&mut session, &together) };
         drop(session);
         let mut own_end = None;
         for (call, end) in together.iter().zip(ends) {

@@ -21,7 +21,7 @@ pub(crate) use signal::Signals;
 pub use signal::{Changed, Place, Signal, Slept};
 pub use task::{Task, Timer};
 pub use worker::Worker;
-pub(crate) use worker::{Job, answer};
+pub(crate) use worker::{Job, answer, is_a_workers_thread};
 
 /// How long a call may wait for an item, or for room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

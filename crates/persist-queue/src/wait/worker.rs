@@ -1,6 +1,7 @@
 //! A thread that does for tasks what blocks. There is one a queue, whatever number of tasks wait: the
 //! first of them to have something flushed has it flushed for all.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
@@ -17,6 +18,15 @@ use crate::{Error, Result};
 const IDLE: Duration = Duration::from_secs(5);
 
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
+
+thread_local! {
+    static ATTENDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this is the thread of a worker: what waits here for another job of its waits for ever.
+pub(crate) fn is_a_workers_thread() -> bool {
+    ATTENDS.get()
+}
 
 /// See the module.
 #[derive(Debug)]
@@ -103,6 +113,7 @@ impl Desk {
     }
 
     fn work(&self) {
+        ATTENDS.set(true);
         let mut jobs = self.lock();
         loop {
             if let Some(job) = jobs.waiting.pop_front() {
