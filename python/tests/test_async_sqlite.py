@@ -545,3 +545,15 @@ def test_an_async_database_queue_is_handed_on_as_what_it_was_opened_with(tmp_pat
     asyncio.run(main())
     with pytest.raises(ValueError, match="memory"):
         pickle.dumps(AsyncSQLiteQueue(":memory:"))
+
+
+@on_each_loop
+def test_a_hundred_puts_at_once_are_all_there(tmp_path: Path, loop: str) -> None:
+    async def main() -> None:
+        queue = AsyncSQLiteQueue(tmp_path / "x.db")
+        ids = await asyncio.gather(*(queue.put(n) for n in range(100)))
+        assert sorted(ids) == list(range(1, 101))
+        taken = await asyncio.gather(*(queue.get() for _ in range(100)))
+        assert sorted(taken) == list(range(100))
+
+    run(loop, main())

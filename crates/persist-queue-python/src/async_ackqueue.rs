@@ -172,7 +172,7 @@ fn named(
     })
 }
 
-fn ids(ids: &[Bound<'_, PyAny>]) -> PyResult<Vec<i64>> {
+fn numbers(ids: &[Bound<'_, PyAny>]) -> PyResult<Vec<i64>> {
     ids.iter().map(row_id).collect()
 }
 
@@ -352,8 +352,8 @@ impl AsyncSqliteAckQueue {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "arguments of Python are made for the call")]
-    fn _requeue_dead(slf: &Bound<'_, Self>, letters: Vec<Bound<'_, PyAny>>) -> Operation {
-        let ids = ids(&letters);
+    fn _requeue_dead(slf: &Bound<'_, Self>, ids: Vec<Bound<'_, PyAny>>) -> Operation {
+        let ids = numbers(&ids);
         Self::begin(slf, async move |call, _| {
             let Open { store, mut host } = call.open().await?;
             given(store.requeue_dead(&mut host, ids?).await?)
@@ -361,8 +361,8 @@ impl AsyncSqliteAckQueue {
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "arguments of Python are made for the call")]
-    fn _drop_dead(slf: &Bound<'_, Self>, letters: Vec<Bound<'_, PyAny>>) -> Operation {
-        let ids = ids(&letters);
+    fn _drop_dead(slf: &Bound<'_, Self>, ids: Vec<Bound<'_, PyAny>>) -> Operation {
+        let ids = numbers(&ids);
         Self::begin(slf, async move |call, _| {
             let Open { store, mut host } = call.open().await?;
             given(store.drop_dead(&mut host, ids?).await?)
