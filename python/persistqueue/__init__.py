@@ -2,6 +2,17 @@
 
 from persistqueue import serializers
 from persistqueue.async_queue import AsyncQueue
+from persistqueue.async_sqlqueue import (
+    AsyncFIFOSQLiteAckQueue,
+    AsyncFIFOSQLiteQueue,
+    AsyncFILOSQLiteAckQueue,
+    AsyncFILOSQLiteQueue,
+    AsyncPriorityQueue,
+    AsyncSQLiteAckQueue,
+    AsyncSQLiteQueue,
+    AsyncUniqueAckQ,
+    AsyncUniqueQ,
+)
 from persistqueue.exceptions import (
     ClosedError,
     ConsumedElsewhereError,
@@ -31,7 +42,16 @@ from persistqueue.sqlqueue import FIFOSQLiteQueue, FILOSQLiteQueue, SQLiteQueue,
 
 __all__ = [
     "AckStatus",
+    "AsyncFIFOSQLiteAckQueue",
+    "AsyncFIFOSQLiteQueue",
+    "AsyncFILOSQLiteAckQueue",
+    "AsyncFILOSQLiteQueue",
+    "AsyncPriorityQueue",
     "AsyncQueue",
+    "AsyncSQLiteAckQueue",
+    "AsyncSQLiteQueue",
+    "AsyncUniqueAckQ",
+    "AsyncUniqueQ",
     "ClosedError",
     "ConsumedElsewhereError",
     "CorruptedError",

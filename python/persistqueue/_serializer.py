@@ -41,6 +41,19 @@ class RowSerializer(Protocol):
         """Gives the value that `dumps` was given."""
 
 
+class AsyncRowSerializer(Protocol):
+    """As `RowSerializer`, for an asynchronous queue, which awaits what these two give."""
+
+    async def dumps(self, value: Any, /) -> Any:
+        """Gives `value` as bytes."""
+
+    async def loads(self, data: Any, /) -> Any:
+        """Gives the value that `dumps` was given."""
+
+
+AnyRowSerializer: TypeAlias = AnySerializer | RowSerializer | AsyncRowSerializer
+
+
 _OURS = {cbor2: "cbor2", json: "json", msgpack: "msgpack", pickle: "pickle"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from persistqueue import serializers
@@ -66,7 +66,12 @@ def _takes_sort_keys(dumps: Callable[..., Any]) -> bool:
     )
 
 
-def _through_file(serializer: Any, item: Any) -> bytes:
+def _through_file(serializer: Any, item: Any) -> Any:
     file = io.BytesIO()
-    serializer.dump(item, file)
+    written = serializer.dump(item, file)
+    return _then_read(written, file) if hasattr(written, "__await__") else file.getvalue()
+
+
+async def _then_read(written: Awaitable[Any], file: io.BytesIO) -> bytes:
+    await written
     return file.getvalue()

@@ -39,6 +39,17 @@ class AckStatus:
     ack_failed = "9"
 
 
+def refused(row: int | None, what: str) -> int | None:
+    """Passes a settled row's number on, and warns where there is none."""
+    if row is None:
+        log.warning(
+            "%s refused: the item is not held here; its lease was over, it was settled before,"
+            " or it never was this queue's",
+            what,
+        )
+    return row
+
+
 class SQLiteAckQueue(SQLiteBase, _native.SqliteAckQueue):
     """First in, first out; an item stays until `ack`, and comes back with `nack`.
 
@@ -131,11 +142,11 @@ class SQLiteAckQueue(SQLiteBase, _native.SqliteAckQueue):
 
         None, with a warning, where this object does not hold it any more; then nothing is changed.
         """
-        return self._told(self._ack(item, id), "ack")
+        return refused(self._ack(item, id), "ack")
 
     def ack_failed(self, item: Any = None, id: Any = None) -> int | None:
         """The item is given up. Else as `ack`."""
-        return self._told(self._ack_failed(item, id), "ack_failed")
+        return refused(self._ack_failed(item, id), "ack_failed")
 
     def nack(
         self,
@@ -150,24 +161,15 @@ class SQLiteAckQueue(SQLiteBase, _native.SqliteAckQueue):
         With `to_back` it waits behind all others, under the new number that is given back. Else as
         `ack`.
         """
-        return self._told(self._nack(item, id, delay, to_back), "nack")
+        return refused(self._nack(item, id, delay, to_back), "nack")
 
     def ack_many(self, items: Iterable[Any] = (), ids: Iterable[Any] = ()) -> list[int | None]:
         """As `ack` for each of them, in one transaction."""
-        return [self._told(done, "ack") for done in self._ack_many(list(items), list(ids))]
+        return [refused(done, "ack") for done in self._ack_many(list(items), list(ids))]
 
     def extend(self, item: Any = None, id: Any = None, *, lease: float) -> bool:
         """Holds the item for `lease` seconds from now on. Says whether it was still held."""
         return self._extend(lease, item, id)
-
-    def _told(self, row: int | None, what: str) -> int | None:
-        if row is None:
-            log.warning(
-                "%s refused: the item is not held here; its lease was over, it was settled before,"
-                " or it never was this queue's",
-                what,
-            )
-        return row
 
     def unack_count(self) -> int:
         """How many items are held, by whomever."""

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from persistqueue import _native, serializers
+from persistqueue._database import MEMORY, InDatabase
 from persistqueue._folder import Durability, StrPath
-from persistqueue._handover import pickled, unpickled
+from persistqueue._handover import unpickled
 from persistqueue._native import Transaction
-from persistqueue._serializer import RowSerializer, Serializer, serializer_name
+from persistqueue._serializer import RowSerializer, Serializer
 
 __all__ = ["Durability", "SQLiteBase", "Transaction"]
 
-_MEMORY = ":memory:"
 _FILE = "data.db"
 
 
-class SQLiteBase(_native.SqliteQueue):
+class SQLiteBase(InDatabase, _native.SqliteQueue):
     """A queue in a database in the folder `path`, which is made when it is missing.
 
     - `path`: `":memory:"` keeps the queue in memory; it ends with this object.
@@ -33,12 +32,6 @@ class SQLiteBase(_native.SqliteQueue):
       seconds that too.
     - `maxsize`: how many items it holds at most; no limit where it is not above 0.
     """
-
-    _KIND: ClassVar[str]
-    # What only queues with acknowledgements are opened with.
-    _work: dict[str, Any] | None = None
-    # What it was opened with; None until it is open.
-    _arguments: dict[str, Any] | None = None
 
     def __init__(
         self,
@@ -59,19 +52,18 @@ class SQLiteBase(_native.SqliteQueue):
         self.timeout = timeout
         self.auto_commit = auto_commit
         self.db_file_name = _FILE if db_file_name is None else db_file_name
-        self.memory_sql = path == _MEMORY
+        self.memory_sql = path == MEMORY
+        file = MEMORY if self.memory_sql else os.path.join(os.fspath(path), self.db_file_name)
         self._open(
-            _MEMORY if self.memory_sql else os.path.join(os.fspath(path), self.db_file_name),
-            self._KIND,
-            str(name),
-            timeout,
-            auto_commit,
-            serializer,
-            serializer_name(serializer),
-            self._speller(serializer),
-            durability,
-            maxsize,
-            self._work,
+            self._given(
+                file,
+                name,
+                serializer,
+                timeout=timeout,
+                auto_commit=auto_commit,
+                durability=durability,
+                maxsize=maxsize,
+            )
         )
         self._arguments = {
             "path": path if self.memory_sql else os.path.abspath(path),
@@ -85,21 +77,7 @@ class SQLiteBase(_native.SqliteQueue):
             "maxsize": maxsize,
         }
 
-    def _speller(self, serializer: Any) -> Callable[[Any], tuple[Any, Any]] | None:
-        return None
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Handed to another process, it opens the same file there.
-        state = pickled(self.__dict__, self._arguments)
-        if self.memory_sql:
-            raise ValueError("a queue in memory cannot be handed to another process")
-        return state
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         arguments = unpickled(state)
         self.__dict__.update(state)
         SQLiteBase.__init__(self, **arguments)
-
-    def __del__(self) -> None:
-        if self._arguments is not None:
-            self._leave()

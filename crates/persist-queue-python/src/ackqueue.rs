@@ -1,20 +1,21 @@
 //! The class behind the queues in SQLite databases that keep their items until they are acknowledged.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use persist_queue::Wait;
 use persist_queue::sql::Status;
-use persist_queue::sqlite::{Held, PutOptions, Settlement, Which};
+use persist_queue::sqlite;
+use persist_queue::sqlite::{PutOptions, Settlement, Which};
 use persist_queue::wait::now;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::errors::empty;
-use crate::held::HeldItems;
+use crate::held::{Held, HeldItems, in_places, one};
 use crate::host::Patient;
-use crate::ids::{raw, raw_parts, row_id, row_id_or_digits};
+use crate::ids::{raw, row_id, row_id_or_digits};
 use crate::options::{seconds, wait};
 use crate::sqlqueue::SqliteQueue;
 
@@ -24,18 +25,17 @@ type Objects<'py> = Vec<Bound<'py, PyAny>>;
 #[pyclass(extends = SqliteQueue, subclass, frozen, module = "persistqueue._native")]
 #[derive(Debug, Default)]
 pub(crate) struct SqliteAckQueue {
-    held: Mutex<HeldItems>,
+    held: Held,
 }
 
 impl SqliteAckQueue {
     fn held(&self) -> MutexGuard<'_, HeldItems> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 
     /// Forgets a delivery that was settled.
     pub(crate) fn forget(&self, id: i64, token: Option<i64>) {
-        let gone = self.held().remove(id, token);
-        drop(gone);
+        self.held.forget(&[(id, token)]);
     }
 }
 
@@ -47,7 +47,7 @@ pub(crate) fn named(
     id: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<(i64, Option<i64>)>> {
     let (items, ids) = one(item, id)?;
-    let row = rows(slf, &items, &ids)?.into_iter().next().flatten();
+    let row = slf.get().held.rows(&items, &ids)?.into_iter().next().flatten();
     Ok(row.map(|id| (id, slf.get().held().token(id))))
 }
 
@@ -73,7 +73,7 @@ fn hold(
     which: Which,
     lease: Option<Duration>,
     most: usize,
-) -> PyResult<Vec<Held>> {
+) -> PyResult<Vec<sqlite::Held>> {
     let py = slf.py();
     let base = slf.as_super().get();
     let open = base.open()?;
@@ -92,13 +92,13 @@ fn hold(
 
 fn deliver<'py>(
     slf: &Bound<'py, SqliteAckQueue>,
-    held: &Held,
+    held: &sqlite::Held,
     as_raw: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     let base = slf.as_super().get();
     let open = base.open()?;
-    let item = match open.codec.load(py, &held.row) {
+    let item = match open.plan.codec.load(py, &held.row) {
         Ok(item) => item,
         Err(error) => {
             if !error.is_instance_of::<PyException>(py) {
@@ -115,36 +115,6 @@ fn deliver<'py>(
     if as_raw { raw(&held.row, &item) } else { Ok(item) }
 }
 
-/// The rows that items or numbers name; nothing for an item that is not held here.
-fn rows(
-    slf: &Bound<'_, SqliteAckQueue>,
-    items: &[Bound<'_, PyAny>],
-    ids: &[Bound<'_, PyAny>],
-) -> PyResult<Vec<Option<i64>>> {
-    let mut rows = Vec::with_capacity(items.len() + ids.len());
-    for item in items {
-        let known = slf.get().held().find(item);
-        rows.push(match known {
-            Some(id) => Some(id),
-            None => raw_parts(item)?.map(|(id, _)| id),
-        });
-    }
-    for id in ids {
-        rows.push(Some(row_id_or_digits(id)?));
-    }
-    Ok(rows)
-}
-
-fn one<'py>(
-    item: Option<&Bound<'py, PyAny>>,
-    id: Option<&Bound<'py, PyAny>>,
-) -> PyResult<(Objects<'py>, Objects<'py>)> {
-    if item.is_some() == id.is_some() {
-        return Err(PyValueError::new_err("name either the item or its id, and not both"));
-    }
-    Ok((item.cloned().into_iter().collect(), id.cloned().into_iter().collect()))
-}
-
 /// Settles rows. Gives each one's number; nothing where it is not held here any more.
 fn settle(
     slf: &Bound<'_, SqliteAckQueue>,
@@ -153,22 +123,47 @@ fn settle(
 ) -> PyResult<Vec<Option<i64>>> {
     let py = slf.py();
     let base = slf.as_super().get();
-    let named: Vec<(i64, Option<i64>)> = {
-        let held = slf.get().held();
-        rows.iter().flatten().map(|id| (*id, held.token(*id))).collect()
-    };
+    let named = slf.get().held.deliveries(&rows);
     // What becomes of rows is settled even where a green thread is interrupted meanwhile.
     let mut host = Patient::new(base.caller(py))?;
     let settled = now(base.open()?.store.settle(&mut host, named.clone(), settlement))?;
-    let gone: Vec<_> = {
-        let mut held = slf.get().held();
-        named.iter().map(|(id, token)| held.remove(*id, *token)).collect()
-    };
-    drop(gone);
+    slf.get().held.forget(&named);
     base.notify(py)?;
     host.interrupted()?;
-    let mut settled = settled.into_iter();
-    Ok(rows.into_iter().map(|row| row.and_then(|_| settled.next().flatten())).collect())
+    Ok(in_places(rows, settled))
+}
+
+/// The item that a get is about.
+pub(crate) fn which_held(
+    id: Option<&Bound<'_, PyAny>>,
+    next_in_order: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Which> {
+    let wrong = |_| PyValueError::new_err("'next_in_order' must be True or False");
+    let behind = next_in_order.map_or(Ok(false), |next| next.extract().map_err(wrong))?;
+    Ok(match id {
+        Some(id) if behind => Which::Behind(row_id_or_digits(id)?),
+        Some(id) => Which::Id(row_id_or_digits(id)?),
+        None if behind => {
+            return Err(PyValueError::new_err(
+                "'next_in_order' needs the 'id' that the item comes behind",
+            ));
+        }
+        None => Which::Next,
+    })
+}
+
+/// The status with a number.
+pub(crate) fn status_with(number: i64) -> PyResult<Status> {
+    Ok(match number {
+        0 => Status::New,
+        1 => Status::Ready,
+        2 => Status::Held,
+        3 => Status::Delayed,
+        5 => Status::Acked,
+        8 => Status::Dead,
+        9 => Status::Failed,
+        _ => return Err(PyValueError::new_err(format!("there is no status {number}"))),
+    })
 }
 
 #[pymethods]
@@ -198,7 +193,7 @@ impl SqliteAckQueue {
         let options = PutOptions { delay, ttl, ..PutOptions::default() };
         let puts = items
             .try_iter()?
-            .map(|item| open.codec.dump(&item?, options))
+            .map(|item| open.plan.codec.dump(&item?, options))
             .collect::<PyResult<Vec<_>>>()?;
         let ids = now(open.store.put(&mut base.caller(slf.py()), puts, wait))?;
         base.notify(slf.py())?;
@@ -217,18 +212,7 @@ impl SqliteAckQueue {
         lease: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (wait, lease) = (wait(block, timeout)?, lease.map(seconds).transpose()?);
-        let wrong = |_| PyValueError::new_err("'next_in_order' must be True or False");
-        let behind = next_in_order.map_or(Ok(false), |next| next.extract().map_err(wrong))?;
-        let which = match id {
-            Some(id) if behind => Which::Behind(row_id_or_digits(id)?),
-            Some(id) => Which::Id(row_id_or_digits(id)?),
-            None if behind => {
-                return Err(PyValueError::new_err(
-                    "'next_in_order' needs the 'id' that the item comes behind",
-                ));
-            }
-            None => Which::Next,
-        };
+        let which = which_held(id, next_in_order)?;
         loop {
             match take(slf, wait, which, lease, raw)? {
                 Some(item) => return Ok(item),
@@ -294,7 +278,7 @@ impl SqliteAckQueue {
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<i64>> {
         let (items, ids) = one(item, id)?;
-        let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)?;
+        let settled = settle(slf, slf.get().held.rows(&items, &ids)?, Settlement::Acked)?;
         Ok(settled.into_iter().next().flatten())
     }
 
@@ -305,7 +289,7 @@ impl SqliteAckQueue {
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Option<i64>> {
         let (items, ids) = one(item, id)?;
-        let settled = settle(slf, rows(slf, &items, &ids)?, Settlement::Failed)?;
+        let settled = settle(slf, slf.get().held.rows(&items, &ids)?, Settlement::Failed)?;
         Ok(settled.into_iter().next().flatten())
     }
 
@@ -319,7 +303,7 @@ impl SqliteAckQueue {
     ) -> PyResult<Option<i64>> {
         let (items, ids) = one(item, id)?;
         let back = Settlement::Back { delay: delay.map(seconds).transpose()?, last: to_back };
-        let settled = settle(slf, rows(slf, &items, &ids)?, back)?;
+        let settled = settle(slf, slf.get().held.rows(&items, &ids)?, back)?;
         Ok(settled.into_iter().next().flatten())
     }
 
@@ -329,7 +313,7 @@ impl SqliteAckQueue {
         items: Objects<'_>,
         ids: Objects<'_>,
     ) -> PyResult<Vec<Option<i64>>> {
-        settle(slf, rows(slf, &items, &ids)?, Settlement::Acked)
+        settle(slf, slf.get().held.rows(&items, &ids)?, Settlement::Acked)
     }
 
     #[pyo3(signature = (lease, item = None, id = None))]
@@ -340,7 +324,7 @@ impl SqliteAckQueue {
         id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         let (items, ids) = one(item, id)?;
-        let Some(Some(id)) = rows(slf, &items, &ids)?.into_iter().next() else {
+        let Some(Some(id)) = slf.get().held.rows(&items, &ids)?.into_iter().next() else {
             return Ok(false);
         };
         let token = slf.get().held().token(id);
@@ -362,16 +346,7 @@ impl SqliteAckQueue {
 
     /// How many rows have the status with this number.
     fn _count(slf: &Bound<'_, Self>, status: i64) -> PyResult<u64> {
-        let status = match status {
-            0 => Status::New,
-            1 => Status::Ready,
-            2 => Status::Held,
-            3 => Status::Delayed,
-            5 => Status::Acked,
-            8 => Status::Dead,
-            9 => Status::Failed,
-            _ => return Err(PyValueError::new_err(format!("there is no status {status}"))),
-        };
+        let status = status_with(status)?;
         let base = slf.as_super().get();
         Ok(now(base.open()?.store.count(&mut base.caller(slf.py()), status))?)
     }
@@ -393,7 +368,7 @@ impl SqliteAckQueue {
         let open = base.open()?;
         let letters = PyList::empty(slf.py());
         for row in now(open.store.dead_letters(&mut base.caller(slf.py())))? {
-            letters.append(raw(&row, &open.codec.load(slf.py(), &row)?)?)?;
+            letters.append(raw(&row, &open.plan.codec.load(slf.py(), &row)?)?)?;
         }
         Ok(letters)
     }

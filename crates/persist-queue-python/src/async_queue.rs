@@ -7,7 +7,6 @@ use std::sync::Arc;
 use persist_queue::Wait;
 use persist_queue::file::Fate;
 use persist_queue::wait::{Host, Task, Thread, Worker};
-use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyStopAsyncIteration;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -15,7 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use crate::errors::{Raised, empty};
 use crate::event_loop::LoopClock;
 use crate::folder::{FolderQueue, Open, fate};
-use crate::operation::{Errands, Operation};
+use crate::operation::{Errands, Given, Operation, given, none};
 use crate::options::wait;
 use crate::owner::this_task;
 
@@ -32,8 +31,6 @@ struct Call {
     host: Task<LoopClock, Raised>,
     errands: Errands,
 }
-
-type Given = PyResult<Py<PyAny>>;
 
 impl AsyncFileQueue {
     /// A call that does `work` when it is awaited.
@@ -64,39 +61,20 @@ impl AsyncFileQueue {
     }
 }
 
-#[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough")]
-fn none() -> Py<PyAny> {
-    Python::attach(|py| py.None())
-}
-
-fn given<T>(value: T) -> Given
-where
-    T: for<'py> IntoPyObject<'py>,
-{
-    Python::attach(|py| value.into_py_any(py))
-}
-
 impl Call {
     fn open(queue: &Py<FolderQueue>) -> PyResult<&Open> {
         queue.get().open()
     }
 
     async fn dump(&self, item: Py<PyAny>) -> PyResult<Py<PyBytes>> {
-        let open = Self::open(&self.queue)?;
-        let mut dumping = Python::attach(|py| open.serializer.begin_dump(item.bind(py)))?;
-        if let Some(awaitable) = dumping.awaitable.take() {
-            self.errands.run(awaitable).await?;
-        }
-        Python::attach(|py| dumping.finish(py))
+        let dumped = Self::open(&self.queue)?.serializer.dump_later(&self.errands, item).await?;
+        Python::attach(|py| Ok(dumped.into_bound(py).cast_into::<PyBytes>()?.unbind()))
     }
 
     async fn load(&self, payload: &[u8]) -> Given {
         let open = Self::open(&self.queue)?;
-        let loaded = Python::attach(|py| open.serializer.begin_load(py, payload))?;
-        match loaded {
-            Ok(item) => Ok(item),
-            Err(awaitable) => self.errands.run(awaitable).await,
-        }
+        let bytes = Python::attach(|py| PyBytes::new(py, payload).into_any().unbind());
+        open.serializer.load_later(&self.errands, bytes).await
     }
 
     async fn put(&mut self, item: Py<PyAny>, wait: Wait) -> Given {

@@ -1,6 +1,6 @@
 //! Rows as Python names them: by a number, or by the dictionary that `get(raw=True)` gives.
 
-use persist_queue::sqlite::Row;
+use persist_queue::sqlite::{Row, Which};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -67,9 +67,7 @@ pub(crate) fn raw_parts<'py>(
 }
 
 /// As [`raw_parts`], also where the time is left out: for what is of no use unless it names a row.
-pub(crate) fn named_parts<'py>(
-    value: &Bound<'py, PyAny>,
-) -> PyResult<Option<(i64, Bound<'py, PyAny>)>> {
+fn named_parts<'py>(value: &Bound<'py, PyAny>) -> PyResult<Option<(i64, Bound<'py, PyAny>)>> {
     let py = value.py();
     let Ok(raw) = value.cast::<PyDict>() else { return Ok(None) };
     let (Some(id), Some(item)) =
@@ -78,4 +76,43 @@ pub(crate) fn named_parts<'py>(
         return Ok(None);
     };
     Ok(Some((row_id(&id)?, item)))
+}
+
+/// The item that a get is about.
+pub(crate) fn which(id: Option<&Bound<'_, PyAny>>) -> PyResult<Which> {
+    id.map_or(Ok(Which::Next), |id| row_id(id).map(Which::Id))
+}
+
+/// The row that is to be updated, and its new item.
+pub(crate) fn named_item<'py>(
+    item: &Bound<'py, PyAny>,
+    id: Option<&Bound<'py, PyAny>>,
+) -> PyResult<(i64, Bound<'py, PyAny>)> {
+    let parts = if id.is_none() { named_parts(item)? } else { raw_parts(item)? };
+    let id = match (id, &parts) {
+        (Some(id), _) => row_id(id)?,
+        (None, Some((id, _))) => *id,
+        (None, None) => {
+            return Err(PyValueError::new_err(
+                "update() needs the row's id, or an item as get(raw=True) gave it",
+            ));
+        }
+    };
+    Ok((id, parts.map_or_else(|| item.clone(), |(_, item)| item)))
+}
+
+/// A row as `queue()` lists it; with a status where items are acknowledged.
+pub(crate) fn shown<'py>(
+    row: &Row,
+    status: Option<i64>,
+    item: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    let shown = PyDict::new(item.py());
+    shown.set_item("id", row.id)?;
+    shown.set_item("data", item)?;
+    shown.set_item("timestamp", row.timestamp)?;
+    if let Some(status) = status {
+        shown.set_item("status", status)?;
+    }
+    Ok(shown)
 }

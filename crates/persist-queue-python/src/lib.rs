@@ -1,7 +1,10 @@
 //! The Python face of persist-queue: extract, call, map errors. It decides nothing.
 
 mod ackqueue;
+mod async_ackqueue;
 mod async_queue;
+mod async_sqlqueue;
+mod awaited;
 mod dict;
 mod errors;
 mod event_loop;
@@ -11,6 +14,7 @@ mod held;
 mod host;
 mod ids;
 mod legacy;
+mod opening;
 mod operation;
 mod options;
 mod owner;
@@ -28,7 +32,11 @@ mod _native {
     #[pymodule_export]
     use super::ackqueue::SqliteAckQueue;
     #[pymodule_export]
+    use super::async_ackqueue::AsyncSqliteAckQueue;
+    #[pymodule_export]
     use super::async_queue::AsyncFileQueue;
+    #[pymodule_export]
+    use super::async_sqlqueue::AsyncSqliteQueue;
     #[pymodule_export]
     use super::dict::SqliteDict;
     #[pymodule_export]

@@ -6,13 +6,17 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::event_loop::{Seat, seat};
 
-type Driven = Pin<Box<dyn Future<Output = PyResult<Py<PyAny>>> + Send>>;
+/// What a call gives to Python.
+pub(crate) type Given = PyResult<Py<PyAny>>;
+
+type Driven = Pin<Box<dyn Future<Output = Given> + Send>>;
 
 /// See the module.
 #[pyclass(frozen, module = "persistqueue._native")]
@@ -70,7 +74,7 @@ impl Operation {
     /// `begin` gets what the future needs to have a coroutine of the user's awaited.
     pub(crate) fn new<F>(begin: impl FnOnce(Errands) -> F) -> Self
     where
-        F: Future<Output = PyResult<Py<PyAny>>> + Send + 'static,
+        F: Future<Output = Given> + Send + 'static,
     {
         let errands = Errands::default();
         let future: Driven = Box::pin(begin(errands.clone()));
@@ -236,4 +240,16 @@ impl Errands {
         })
         .await
     }
+}
+
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the method is not general enough")]
+pub(crate) fn none() -> Py<PyAny> {
+    Python::attach(|py| py.None())
+}
+
+pub(crate) fn given<T>(value: T) -> Given
+where
+    T: for<'py> IntoPyObject<'py>,
+{
+    Python::attach(|py| value.into_py_any(py))
 }

@@ -6,12 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
 use crate::errors::undecodable;
+use crate::operation::Errands;
 use crate::serializer::Serializer;
 
 /// The serializer of a queue in a database.
 #[derive(Debug)]
 pub(crate) struct RowCodec {
-    serializer: Serializer,
+    pub(crate) serializer: Serializer,
     /// Gives the bytes of an item in a unique queue: the same for all equal values, and, where that
     /// is something else, what persist-queue 1.x may have stored for this one.
     spell: Option<Py<PyAny>>,
@@ -44,19 +45,58 @@ impl RowCodec {
 
     /// The item of a row.
     pub(crate) fn load<'py>(&self, py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyAny>> {
-        let given = if row.text {
-            PyString::from_bytes(py, &row.data).map(Bound::into_any)
-        } else {
-            Ok(PyBytes::new(py, &row.data).into_any())
-        };
-        given.and_then(|given| self.serializer.load_as_given(given)).map_err(|error| {
-            // Ctrl-C in the middle says nothing about the row.
-            if !error.is_instance_of::<PyException>(py) {
-                return error;
+        let given = given(py, row);
+        given
+            .and_then(|given| self.serializer.load_as_given(given))
+            .map_err(|error| self.explain(py, row, error))
+    }
+
+    /// As [`RowCodec::dump`], where the user's functions may be asynchronous.
+    pub(crate) async fn dump_later(
+        &self,
+        errands: &Errands,
+        item: Py<PyAny>,
+        options: PutOptions,
+    ) -> PyResult<Put> {
+        let (dumped, also) = match &self.spell {
+            None => (self.serializer.dump_later(errands, item).await?, None),
+            Some(spell) => {
+                let (first, second): (Py<PyAny>, Option<Py<PyAny>>) =
+                    Python::attach(|py| spell.bind(py).call1((item,))?.extract())?;
+                (errands.run_if_awaitable(first).await?, second)
             }
-            undecodable(py, &self.place, row.id, error).unwrap_or_else(|error| error)
+        };
+        Python::attach(|py| {
+            let (data, text) = bytes(dumped.bind(py))?;
+            let also = also.map(|also| bytes(also.bind(py))).transpose()?.map(|(also, _)| also);
+            Ok(Put { data, text, options, also })
         })
     }
+
+    /// As [`RowCodec::load`], where the user's functions may be asynchronous.
+    pub(crate) async fn load_later(&self, errands: &Errands, row: &Row) -> PyResult<Py<PyAny>> {
+        let loaded = match Python::attach(|py| given(py, row).map(Bound::unbind)) {
+            Ok(given) => self.serializer.load_later(errands, given).await,
+            Err(error) => Err(error),
+        };
+        loaded.map_err(|error| Python::attach(|py| self.explain(py, row, error)))
+    }
+
+    fn explain(&self, py: Python<'_>, row: &Row, error: PyErr) -> PyErr {
+        // Ctrl-C in the middle says nothing about the row.
+        if !error.is_instance_of::<PyException>(py) {
+            return error;
+        }
+        undecodable(py, &self.place, row.id, error).unwrap_or_else(|error| error)
+    }
+}
+
+/// What a row holds, as the serializer made it.
+fn given<'py>(py: Python<'py>, row: &Row) -> PyResult<Bound<'py, PyAny>> {
+    if row.text {
+        return PyString::from_bytes(py, &row.data).map(Bound::into_any);
+    }
+    Ok(PyBytes::new(py, &row.data).into_any())
 }
 
 /// The bytes of what a serializer gave, and whether it is text.

@@ -72,7 +72,7 @@ impl Serializer {
         let py = item.py();
         match self {
             Self::Pickle { dumps, protocol, .. } => dumps.bind(py).call1((item, protocol)),
-            Self::Own { dumps, .. } => dumps.bind(py).call1((item,)),
+            Self::Own { dumps, .. } => ended(dumps.bind(py).call1((item,))?),
             Self::Custom { dump, .. } => {
                 let file = bytes_io(py)?.call0()?;
                 ended(dump.bind(py).call1((item, &file))?)?;
@@ -93,62 +93,16 @@ impl Serializer {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = bytes.py();
         match self {
-            Self::Pickle { loads, .. } | Self::Own { loads, .. } => loads.bind(py).call1((bytes,)),
+            Self::Pickle { loads, .. } => loads.bind(py).call1((bytes,)),
+            Self::Own { loads, .. } => ended(loads.bind(py).call1((bytes,))?),
             Self::Custom { load, .. } => {
                 ended(load.bind(py).call1((bytes_io(py)?.call1((bytes,))?,))?)
             }
         }
     }
-
-    /// As [`Serializer::dump`], where the user's may be asynchronous.
-    pub(crate) fn begin_dump(&self, item: &Bound<'_, PyAny>) -> PyResult<Dumping> {
-        let py = item.py();
-        let Self::Custom { dump, .. } = self else {
-            return Ok(Dumping { awaitable: None, result: self.dump_as_given(item)?.unbind() });
-        };
-        let file = bytes_io(py)?.call0()?;
-        let returned = dump.bind(py).call1((item, &file))?;
-        if is_awaitable(&returned)? {
-            return Ok(Dumping { awaitable: Some(returned.unbind()), result: file.unbind() });
-        }
-        Ok(Dumping { awaitable: None, result: file.unbind() })
-    }
-
-    /// As [`Serializer::load`]; what is to be awaited for the item, where the user's is asynchronous.
-    pub(crate) fn begin_load(
-        &self,
-        py: Python<'_>,
-        bytes: &[u8],
-    ) -> PyResult<Result<Py<PyAny>, Py<PyAny>>> {
-        let Self::Custom { load, .. } = self else {
-            return Ok(Ok(self.load(py, bytes)?.unbind()));
-        };
-        let loaded = load.bind(py).call1((bytes_io(py)?.call1((PyBytes::new(py, bytes),))?,))?;
-        let awaitable = is_awaitable(&loaded)?;
-        let loaded = loaded.unbind();
-        Ok(if awaitable { Err(loaded) } else { Ok(loaded) })
-    }
 }
 
-/// An item on its way to bytes.
-pub(crate) struct Dumping {
-    /// To be awaited first.
-    pub(crate) awaitable: Option<Py<PyAny>>,
-    /// The bytes, or the file that they are in.
-    result: Py<PyAny>,
-}
-
-impl Dumping {
-    pub(crate) fn finish(self, py: Python<'_>) -> PyResult<Py<PyBytes>> {
-        let result = self.result.into_bound(py);
-        if let Ok(bytes) = result.cast::<PyBytes>() {
-            return Ok(bytes.clone().unbind());
-        }
-        Ok(result.call_method0(intern!(py, "getvalue"))?.cast_into::<PyBytes>()?.unbind())
-    }
-}
-
-fn is_awaitable(returned: &Bound<'_, PyAny>) -> PyResult<bool> {
+pub(crate) fn is_awaitable(returned: &Bound<'_, PyAny>) -> PyResult<bool> {
     Ok(!returned.is_none() && returned.get_type().hasattr(intern!(returned.py(), "__await__"))?)
 }
 
@@ -160,7 +114,7 @@ fn ended(returned: Bound<'_, PyAny>) -> PyResult<Bound<'_, PyAny>> {
             close.call0()?;
         }
         return Err(PyTypeError::new_err(
-            "the serializer is asynchronous: use it in an AsyncQueue",
+            "the serializer is asynchronous: use it in an AsyncQueue or another asynchronous class",
         ));
     }
     Ok(returned)

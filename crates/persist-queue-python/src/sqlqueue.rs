@@ -1,12 +1,9 @@
 //! The class behind the queues in SQLite databases.
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use persist_queue::Wait;
-use persist_queue::sql::Kind;
-use persist_queue::sqlite::{PutOptions, Row, SqliteOptions, SqliteStore, Undecoded, Which};
+use persist_queue::sqlite::{PutOptions, Row, SqliteStore, Undecoded, Which};
 use persist_queue::wait::{Host, now};
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -15,8 +12,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::errors::{Raised, empty};
 use crate::green::Green;
 use crate::host::{Caller, Patient, this_thread};
-use crate::ids::{named_parts, raw, raw_parts, row_id};
-use crate::options::{WorkOptions, level, wait};
+use crate::ids::{named_item, raw, row_id, shown, which};
+use crate::opening::{Given, Plan};
+use crate::options::wait;
 use crate::rows::RowCodec;
 use crate::transaction::Transaction;
 
@@ -32,8 +30,7 @@ pub(crate) struct SqliteQueue {
 pub(crate) struct Open {
     // Shared with work that goes on in another thread while green threads run here.
     pub(crate) store: Arc<SqliteStore>,
-    pub(crate) codec: RowCodec,
-    maxsize: u64,
+    pub(crate) plan: Plan,
 }
 
 impl SqliteQueue {
@@ -64,8 +61,9 @@ impl SqliteQueue {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let open = self.open()?;
         let thread = this_thread(py)?;
-        let decode =
-            |host: &mut Patient<'_, 'py>, row: &Row| decode(py, host, &open.codec, row, as_raw);
+        let decode = |host: &mut Patient<'_, 'py>, row: &Row| {
+            decode(py, host, &open.plan.codec, row, as_raw)
+        };
         let mut host = Patient::new(self.caller(py))?;
         let taken = now(open.store.get(&mut host, thread, wait, which, decode))?;
         let taken = self.hand_over(py, &open.store, host, taken.into_iter().collect())?;
@@ -81,7 +79,7 @@ impl SqliteQueue {
         let open = self.open()?;
         let thread = this_thread(py)?;
         let decode =
-            |host: &mut Patient<'_, 'py>, row: &Row| decode(py, host, &open.codec, row, false);
+            |host: &mut Patient<'_, 'py>, row: &Row| decode(py, host, &open.plan.codec, row, false);
         let mut host = Patient::new(self.caller(py))?;
         let taken = now(open.store.get_many(&mut host, thread, wait, most, decode))?;
         self.hand_over(py, &open.store, host, taken)
@@ -142,26 +140,8 @@ fn item<'py>(
     if as_raw { raw(row, &item) } else { Ok(item) }
 }
 
-fn which(id: Option<&Bound<'_, PyAny>>) -> PyResult<Which> {
-    id.map_or(Ok(Which::Next), |id| row_id(id).map(Which::Id))
-}
-
-fn by_priority(priority: i64) -> PutOptions {
+pub(crate) fn by_priority(priority: i64) -> PutOptions {
     PutOptions { priority, ..PutOptions::default() }
-}
-
-/// The kind, and whether items are kept until they are acknowledged.
-fn kind(name: &str) -> PyResult<(Kind, bool)> {
-    match name {
-        "queue" => Ok((Kind::Fifo, false)),
-        "filo_queue" => Ok((Kind::Filo, false)),
-        "unique_queue" => Ok((Kind::Unique, false)),
-        "priority_queue" => Ok((Kind::Priority, false)),
-        "ack_queue" => Ok((Kind::Fifo, true)),
-        "ack_filo_queue" => Ok((Kind::Filo, true)),
-        "ack_unique_queue" => Ok((Kind::Unique, true)),
-        _ => Err(PyValueError::new_err(format!("there is no kind of queue '{name}'"))),
-    }
 }
 
 #[pymethods]
@@ -172,45 +152,11 @@ impl SqliteQueue {
         Self::closed()
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the constructor of the Python class has them")]
-    #[pyo3(signature = (path, kind_name, name, timeout, auto_commit, serializer, serializer_name,
-        spell, durability, maxsize, work = None))]
-    fn _open(
-        &self,
-        py: Python<'_>,
-        path: PathBuf,
-        kind_name: &str,
-        name: &str,
-        timeout: f64,
-        auto_commit: bool,
-        serializer: &Bound<'_, PyAny>,
-        serializer_name: &str,
-        spell: Option<Py<PyAny>>,
-        durability: &Bound<'_, PyAny>,
-        maxsize: i64,
-        work: Option<WorkOptions>,
-    ) -> PyResult<()> {
-        let place = format!("{kind_name}_{name} in {}", path.display());
-        let codec = RowCodec::new(serializer, serializer_name, spell, place)?;
-        let maxsize = u64::try_from(maxsize).unwrap_or(0);
-        // As the sqlite3 module takes it: less than nothing is no patience, and no number is none.
-        let patience = Duration::try_from_secs_f64(timeout.max(0.0)).unwrap_or(Duration::MAX);
-        let (kind, acks) = kind(kind_name)?;
-        let options = SqliteOptions::new()
-            .kind(kind)
-            .name(name)
-            .timeout(patience)
-            .auto_commit(auto_commit)
-            .durability(level(durability)?)
-            .maxsize(maxsize);
-        let options = match work {
-            Some(work) => work.add_to(options)?,
-            None => options,
-        };
-        let opened = now(self.caller(py).offload(move || SqliteStore::open(&path, options, acks)));
-        let store = opened?.map_err(Raised::from)?;
+    fn _open(&self, py: Python<'_>, given: Given<'_>) -> PyResult<()> {
+        let plan = Plan::new(given)?;
+        let store = now(self.caller(py).offload(plan.opener()))?.map_err(Raised::from)?;
         self.open
-            .set(Open { store: Arc::new(store), codec, maxsize })
+            .set(Open { store: Arc::new(store), plan })
             .map_err(|_| PyValueError::new_err("the queue is open already"))
     }
 
@@ -225,7 +171,7 @@ impl SqliteQueue {
     ) -> PyResult<Option<i64>> {
         let open = self.open()?;
         let wait = wait(block, timeout)?;
-        let put = open.codec.dump(item, by_priority(priority))?;
+        let put = open.plan.codec.dump(item, by_priority(priority))?;
         let ids = now(open.store.put(&mut self.caller(py), vec![put], wait))?;
         self.green.notify(py)?;
         Ok(ids.into_iter().next().flatten())
@@ -244,7 +190,7 @@ impl SqliteQueue {
         let wait = wait(block, timeout)?;
         let puts = items
             .try_iter()?
-            .map(|item| open.codec.dump(&item?, by_priority(priority)))
+            .map(|item| open.plan.codec.dump(&item?, by_priority(priority)))
             .collect::<PyResult<Vec<_>>>()?;
         let ids = now(open.store.put(&mut self.caller(py), puts, wait))?;
         self.green.notify(py)?;
@@ -311,7 +257,7 @@ impl SqliteQueue {
     ) -> PyResult<Bound<'py, PyAny>> {
         let open = self.open()?;
         match now(open.store.peek(&mut self.caller(py), which(id)?))? {
-            Some(row) => item(py, &open.codec, &row, raw),
+            Some(row) => item(py, &open.plan.codec, &row, raw),
             None => Err(empty(py)),
         }
     }
@@ -325,19 +271,8 @@ impl SqliteQueue {
         id: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<i64>> {
         let open = self.open()?;
-        let parts = if id.is_none() { named_parts(item)? } else { raw_parts(item)? };
-        let id = match (id, &parts) {
-            (Some(id), _) => row_id(id)?,
-            (None, Some((id, _))) => *id,
-            (None, None) => {
-                return Err(PyValueError::new_err(
-                    "update() needs the row's id, or an item as get(raw=True) gave it",
-                ));
-            }
-        };
-        let put = open
-            .codec
-            .dump(parts.as_ref().map_or(item, |(_, item)| item), PutOptions::default())?;
+        let (id, item) = named_item(item, id)?;
+        let put = open.plan.codec.dump(&item, PutOptions::default())?;
         let updated = now(open.store.update(&mut self.caller(py), id, put))?;
         self.green.notify(py)?;
         Ok(updated.then_some(id))
@@ -349,14 +284,9 @@ impl SqliteQueue {
         let rows = now(open.store.rows(&mut self.caller(py)))?;
         let list = PyList::empty(py);
         for (row, status) in &rows {
-            let shown = PyDict::new(py);
-            shown.set_item("id", row.id)?;
-            shown.set_item("data", open.codec.load(py, row)?)?;
-            shown.set_item("timestamp", row.timestamp)?;
-            if open.store.acks() {
-                shown.set_item("status", status)?;
-            }
-            list.append(shown)?;
+            let item = open.plan.codec.load(py, row)?;
+            let status = open.store.acks().then_some(*status);
+            list.append(shown(row, status, &item)?)?;
         }
         Ok(list)
     }
@@ -390,7 +320,7 @@ impl SqliteQueue {
 
     #[getter]
     fn maxsize(&self) -> PyResult<u64> {
-        Ok(self.open()?.maxsize)
+        Ok(self.open()?.plan.maxsize)
     }
 
     fn qsize(&self, py: Python<'_>) -> PyResult<u64> {
@@ -402,7 +332,7 @@ impl SqliteQueue {
     }
 
     fn full(&self, py: Python<'_>) -> PyResult<bool> {
-        let limit = self.open()?.maxsize;
+        let limit = self.open()?.plan.maxsize;
         Ok(limit > 0 && self.size(py)? >= limit)
     }
 

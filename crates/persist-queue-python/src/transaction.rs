@@ -136,7 +136,7 @@ impl Transaction {
     ) -> PyResult<()> {
         let queue = self.queue(py, queue)?;
         let (delay, ttl) = (delay.map(seconds).transpose()?, ttl.map(seconds).transpose()?);
-        let put = queue.get().open()?.codec.dump(item, PutOptions { priority, delay, ttl })?;
+        let put = queue.get().open()?.plan.codec.dump(item, PutOptions { priority, delay, ttl })?;
         self.add(queue, Change::Put(put))
     }
 
