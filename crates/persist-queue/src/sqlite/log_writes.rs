@@ -48,16 +48,26 @@ struct Commit {
 
 /// Does `work`, which commits and stays in this thread, with its frames written together.
 pub(super) fn together<R>(work: impl FnOnce() -> R) -> R {
-    COMMIT.with_borrow_mut(|commit| *commit = Some(Commit::default()));
+    set(Some(Commit::default()));
     let result = work();
     // Frames that are still held belong to a commit that failed.
-    COMMIT.with_borrow_mut(|commit| *commit = None);
+    set(None);
     result
 }
 
+/// Where the thread is at its end there is no place for a commit any more: then nothing is held.
+fn set(commit: Option<Commit>) {
+    let _ = COMMIT.try_with(|place| place.replace(commit));
+}
+
+/// Does something with this thread's commit, if it is in one.
+fn with_commit<R>(work: impl FnOnce(&mut Commit) -> R) -> Option<R> {
+    let done = COMMIT.try_with(|place| place.borrow_mut().as_mut().map(work));
+    done.ok().flatten()
+}
+
 extern "C" fn pread(file: c_int, buffer: *mut c_void, size: size_t, offset: off_t) -> ssize_t {
-    let written = COMMIT.with_borrow_mut(|commit| commit.as_mut().is_none_or(Commit::write_held));
-    if !written {
+    if with_commit(Commit::write_held) == Some(false) {
         return -1;
     }
     // SAFETY: what SQLite wants, as it wants it.
@@ -65,19 +75,14 @@ extern "C" fn pread(file: c_int, buffer: *mut c_void, size: size_t, offset: off_
 }
 
 extern "C" fn pwrite(file: c_int, buffer: *const c_void, size: size_t, offset: off_t) -> ssize_t {
-    COMMIT.with_borrow_mut(|commit| {
-        if let Some(commit) = commit {
-            // SAFETY: SQLite gives so many bytes to be written.
-            let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), size) };
-            match commit.hold(file, bytes, offset) {
-                Held::Yes => return size.cast_signed(),
-                Held::Failed => return -1,
-                Held::No => {}
-            }
-        }
+    // SAFETY: SQLite gives so many bytes to be written.
+    let bytes = unsafe { std::slice::from_raw_parts(buffer.cast::<u8>(), size) };
+    match with_commit(|commit| commit.hold(file, bytes, offset)) {
+        Some(Held::Yes) => size.cast_signed(),
+        Some(Held::Failed) => -1,
         // SAFETY: what SQLite wants, as it wants it.
-        unsafe { libc::pwrite(file, buffer, size, offset) }
-    })
+        Some(Held::No) | None => unsafe { libc::pwrite(file, buffer, size, offset) },
+    }
 }
 
 enum Held {

@@ -130,3 +130,26 @@ fn a_database_in_memory_belongs_to_one_object() {
     assert_eq!(other.try_get().unwrap(), None);
     assert_eq!(queue.get().unwrap(), "a");
 }
+
+#[test]
+fn a_queue_that_ends_with_its_thread_stores_what_it_holds() {
+    thread_local! {
+        static QUEUE: std::cell::RefCell<Option<Queue>> = const { std::cell::RefCell::new(None) };
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("data.db");
+    std::thread::spawn({
+        let path = path.clone();
+        move || {
+            // First, so that it is dropped behind what the library keeps for the thread.
+            QUEUE.with_borrow_mut(|queue| *queue = None);
+            let queue: Queue = SqliteOptions::new().auto_commit(false).open(path).unwrap();
+            queue.put("stored at last".to_owned()).unwrap();
+            QUEUE.with_borrow_mut(|slot| *slot = Some(queue));
+        }
+    })
+    .join()
+    .unwrap();
+    let queue: Queue = SqliteOptions::new().open(path).unwrap();
+    assert_eq!(queue.try_get().unwrap().as_deref(), Some("stored at last"));
+}
