@@ -44,10 +44,6 @@ impl Claims {
         self.owners.len() as u64
     }
 
-    pub(super) fn is_claimed(&self, row: i64) -> bool {
-        self.owners.contains_key(&row)
-    }
-
     /// How many rows nobody here looks for.
     pub(super) fn known(&self) -> u64 {
         (self.owners.len() + self.aside.len()) as u64

@@ -13,7 +13,7 @@ use super::database::Shared;
 use super::get::read;
 use super::options::SqliteOptions;
 use super::session::Session;
-use super::store::{Attachment, Row, SqliteStore, Which, aside, milliseconds, now, work};
+use super::store::{Attachment, Row, SqliteStore, Which, aside, look, milliseconds, now};
 use crate::sql::Status;
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
@@ -109,7 +109,7 @@ impl Attachment {
         }
         // To find nothing must not wait for anybody: without the write lock first.
         let time = milliseconds(now());
-        let nothing = work(host, self, move |attached| {
+        let nothing = look(host, self, move |attached| {
             attached.database.read(terms.patience, |connection| {
                 nothing_waits(connection, &attached.shared, time)
             })

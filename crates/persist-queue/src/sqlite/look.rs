@@ -192,7 +192,7 @@ fn purge_free(session: &Session, shared: &Shared) -> rusqlite::Result<usize> {
     let mut delete = session.connection.prepare_cached(&table.delete)?;
     let mut purged = 0;
     for id in ids {
-        if !shared.claims().is_claimed(id) {
+        if !shared.claims().is_held(id) {
             purged += delete.execute([id])?;
         }
     }

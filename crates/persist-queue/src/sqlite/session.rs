@@ -83,12 +83,7 @@ impl Session {
         work: impl FnOnce(&Connection, Option<i64>) -> rusqlite::Result<R>,
         number_of: impl FnOnce(&R) -> Option<i64>,
     ) -> rusqlite::Result<R> {
-        if !self.numbers.contains_key(&table.name) {
-            self.numbers.insert(table.name.clone(), Numbers::default());
-        }
-        let Some(numbers) = self.numbers.get_mut(&table.name) else {
-            return work(&self.connection, None);
-        };
+        let numbers = self.numbers.entry(table.name.clone()).or_default();
         let number = numbers.next(&self.connection, &table.name)?;
         let done = work(&self.connection, number)?;
         if let Some(number) = number_of(&done) {

@@ -17,7 +17,7 @@ use crate::sqlite::commit::Terms;
 use crate::sqlite::connection::Place;
 use crate::sqlite::database::{self, Database};
 use crate::sqlite::session::Session;
-use crate::wait::{Host, Worker};
+use crate::wait::Host;
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -252,14 +252,6 @@ impl DictStore {
         {
             tracing::error!(%error, "what was set may not survive a dead machine");
         }
-    }
-
-    /// The thread that does what blocks for all tasks on this database.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub fn worker(&self) -> Result<Arc<Worker>> {
-        Ok(Arc::clone(&self.attached()?.database.worker))
     }
 
     fn attached(&self) -> Result<Arc<Attachment>> {
