@@ -38,14 +38,14 @@ impl Serializer {
         errands: &Errands,
         bytes: Py<PyAny>,
     ) -> PyResult<Py<PyAny>> {
+        // An item that Python's own pickle gives is no promise of one.
+        if matches!(self, Self::Pickle { .. }) {
+            return Python::attach(|py| Ok(self.load_as_given(bytes.into_bound(py))?.unbind()));
+        }
         let loaded = Python::attach(|py| match self {
             Self::Pickle { loads, .. } | Self::Own { loads, .. } => loads.call1(py, (bytes,)),
             Self::Custom { load, .. } => load.call1(py, (bytes_io(py)?.call1((bytes,))?,)),
         })?;
-        // An item that Python's own pickle gives is no promise of one.
-        if matches!(self, Self::Pickle { .. }) {
-            return Ok(loaded);
-        }
         errands.run_if_awaitable(loaded).await
     }
 }

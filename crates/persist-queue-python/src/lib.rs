@@ -18,6 +18,7 @@ mod opening;
 mod operation;
 mod options;
 mod owner;
+mod plain_pickle;
 mod queue;
 mod rows;
 mod serializer;

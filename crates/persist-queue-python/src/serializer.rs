@@ -7,11 +7,14 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyModule};
 
+use crate::plain_pickle;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) enum Serializer {
-    /// The standard library's `pickle`, called with the protocol that it is stored in.
-    Pickle { dumps: Py<PyAny>, loads: Py<PyAny>, protocol: Py<PyAny> },
+    /// The standard library's `pickle`, called with the protocol that it is stored in. `plain` is
+    /// whether that is the one that plain values are written in without it.
+    Pickle { dumps: Py<PyAny>, loads: Py<PyAny>, protocol: Py<PyAny>, plain: bool },
     /// A serializer module of this package.
     Own { dumps: Py<PyAny>, loads: Py<PyAny> },
     /// The user's.
@@ -30,10 +33,12 @@ impl Serializer {
         }
         if name == "pickle" {
             let pickle = py.import("pickle")?;
+            let protocol = object.getattr("protocol")?;
             return Ok(Self::Pickle {
                 dumps: pickle.getattr("dumps")?.unbind(),
                 loads: pickle.getattr("loads")?.unbind(),
-                protocol: object.getattr("protocol")?.unbind(),
+                plain: protocol.eq(plain_pickle::PROTOCOL)?,
+                protocol: protocol.unbind(),
             });
         }
         let function = |name| object.getattr(name).map(Bound::unbind);
@@ -71,7 +76,12 @@ impl Serializer {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = item.py();
         match self {
-            Self::Pickle { dumps, protocol, .. } => dumps.bind(py).call1((item, protocol)),
+            Self::Pickle { dumps, protocol, plain, .. } => {
+                match plain.then(|| plain_pickle::dumps(item)).flatten() {
+                    Some(pickle) => Ok(pickle.into_any()),
+                    None => dumps.bind(py).call1((item, protocol)),
+                }
+            }
             Self::Own { dumps, .. } => ended(dumps.bind(py).call1((item,))?),
             Self::Custom { dump, .. } => {
                 let file = bytes_io(py)?.call0()?;
@@ -83,6 +93,11 @@ impl Serializer {
 
     /// The item of `bytes`.
     pub(crate) fn load<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
+        if let Self::Pickle { .. } = self
+            && let Some(item) = plain_pickle::loads(py, bytes)
+        {
+            return Ok(item);
+        }
         self.load_as_given(PyBytes::new(py, bytes).into_any())
     }
 
@@ -93,7 +108,13 @@ impl Serializer {
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = bytes.py();
         match self {
-            Self::Pickle { loads, .. } => loads.bind(py).call1((bytes,)),
+            Self::Pickle { loads, .. } => {
+                let plain = bytes.cast::<PyBytes>().ok();
+                match plain.and_then(|plain| plain_pickle::loads(py, plain.as_bytes())) {
+                    Some(item) => Ok(item),
+                    None => loads.bind(py).call1((bytes,)),
+                }
+            }
             Self::Own { loads, .. } => ended(loads.bind(py).call1((bytes,))?),
             Self::Custom { load, .. } => {
                 ended(load.bind(py).call1((bytes_io(py)?.call1((bytes,))?,))?)

@@ -179,3 +179,20 @@ fn a_row_that_comes_back_is_before_the_row_that_was_read_ahead() {
     drop(queue);
     assert_eq!(numbers.try_get().unwrap(), Some(7));
 }
+
+#[test]
+fn the_log_is_copied_into_the_database_within_its_bound() {
+    let size_after = |level, puts| {
+        let dir = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new().durability(level);
+        let queue: Queue = options.open(dir.path().join("data.db")).unwrap();
+        for _ in 0..puts {
+            put(&queue, &["dirties a page"]);
+        }
+        std::fs::metadata(dir.path().join("data.db-wal")).unwrap().len() / 4120
+    };
+    let unflushed = size_after(Durability::Process, 5000);
+    assert!((3900..4200).contains(&unflushed), "{unflushed} pages where commits do not wait");
+    let flushed = size_after(Durability::Disk, 1300);
+    assert!((900..1200).contains(&flushed), "{flushed} pages where each commit is flushed");
+}
