@@ -1,4 +1,4 @@
-"""Plain values are pickled and read without Python's `pickle`, into the very bytes that it makes."""
+"""Plain values are pickled and read without `pickle`, into the very bytes that it makes."""
 
 from __future__ import annotations
 
