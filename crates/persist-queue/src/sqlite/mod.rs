@@ -51,6 +51,8 @@ mod value;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
+#[cfg(feature = "tokio")]
+pub use dict::AsyncSqliteDict;
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
