@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeAlias, TypeVar
 
 from persistqueue import _native, serializers
+from persistqueue._async_pdict import AsyncPDict
 from persistqueue._database import MEMORY, InDatabase
 from persistqueue._folder import Durability, StrPath
 from persistqueue._handover import unpickled
@@ -19,6 +20,7 @@ __all__ = [
     "AsyncFIFOSQLiteQueue",
     "AsyncFILOSQLiteAckQueue",
     "AsyncFILOSQLiteQueue",
+    "AsyncPDict",
     "AsyncPriorityQueue",
     "AsyncSQLiteAckQueue",
     "AsyncSQLiteQueue",
