@@ -89,6 +89,7 @@ impl Call {
         let Some(store) = queue.store.open(plan.opener()).await? else {
             return Err(Raised::from(plan.closed()).into());
         };
+        plan.codec.note_table(&store)?;
         let worker = store.worker().map_err(Raised::from)?;
         Ok(Open { store, host: Task::new(LoopClock, worker) })
     }

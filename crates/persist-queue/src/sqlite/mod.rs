@@ -29,6 +29,7 @@ mod hold;
 mod holder;
 mod log_writes;
 mod look;
+mod nameless;
 mod numbers;
 mod options;
 mod peek;
