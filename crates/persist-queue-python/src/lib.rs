@@ -2,12 +2,15 @@
 
 mod ackqueue;
 mod async_ackqueue;
+mod async_dict;
+mod async_dict_walk;
 mod async_queue;
 mod async_sqlqueue;
 mod awaited;
 mod dict;
 mod errors;
 mod event_loop;
+mod first_call;
 mod folder;
 mod green;
 mod held;
@@ -34,6 +37,8 @@ mod _native {
     use super::ackqueue::SqliteAckQueue;
     #[pymodule_export]
     use super::async_ackqueue::AsyncSqliteAckQueue;
+    #[pymodule_export]
+    use super::async_dict::AsyncSqliteDict;
     #[pymodule_export]
     use super::async_queue::AsyncFileQueue;
     #[pymodule_export]
