@@ -1,5 +1,14 @@
 //! What the queues in SQL databases share.
 
+mod decode;
+mod encode;
 mod kind;
+mod row;
+mod settle;
 
+pub use decode::{Decode, Undecoded};
+pub(crate) use encode::{encode, encode_all};
 pub use kind::{Kind, Status};
+pub use row::{Put, PutOptions, Row, Which};
+pub(crate) use settle::backoff;
+pub use settle::{Held, Settlement};

@@ -49,19 +49,19 @@ mod tasks;
 mod transaction;
 mod value;
 
-pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
 pub use group::{Group, Inlet};
-pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
-pub use store::{Decode, Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+pub use store::SqliteStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
 pub use transaction::Change;
+
+pub use crate::sql::{Decode, Held, Put, PutOptions, Row, Settlement, Undecoded, Which};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
