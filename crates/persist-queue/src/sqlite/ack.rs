@@ -13,8 +13,8 @@ use super::holder;
 use super::numbers::SET_HIGHEST;
 use super::options::SqliteOptions;
 use super::session::Session;
-use super::store::{Attachment, SqliteStore, milliseconds, now, work};
-use crate::sql::{Row, Settlement, Status, backoff};
+use super::store::{Attachment, SqliteStore, work};
+use crate::sql::{Row, Settlement, Status, backoff, milliseconds, now};
 use crate::wait::{Host, Signals};
 use crate::{Error, Result};
 

@@ -13,8 +13,8 @@ use super::database::Shared;
 use super::get::read;
 use super::options::SqliteOptions;
 use super::session::Session;
-use super::store::{Attachment, SqliteStore, aside, look, milliseconds, now};
-use crate::sql::{Held, Settlement, Status, Which};
+use super::store::{Attachment, SqliteStore, look};
+use crate::sql::{Held, Settlement, Status, Which, aside, milliseconds, now};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
 

@@ -60,7 +60,7 @@ pub(super) const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
 
 impl Table {
     pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
-        let name = format!("{}_{queue}", prefix(kind, acks));
+        let name = format!("{}_{queue}", kind.table_prefix(acks));
         let table = quote(&name);
         let order = match kind {
             Kind::Fifo | Kind::Unique => "_id",
@@ -201,19 +201,6 @@ impl Table {
             indexes.push(("expires", "(expires) WHERE expires IS NOT NULL".to_owned()));
         }
         indexes
-    }
-}
-
-fn prefix(kind: Kind, acks: bool) -> &'static str {
-    match (kind, acks) {
-        (Kind::Fifo, false) => "queue",
-        (Kind::Filo, false) => "filo_queue",
-        (Kind::Unique, false) => "unique_queue",
-        (Kind::Priority, false) => "priority_queue",
-        (Kind::Fifo, true) => "ack_queue",
-        (Kind::Filo, true) => "ack_filo_queue",
-        (Kind::Unique, true) => "ack_unique_queue",
-        (Kind::Priority, true) => "ack_priority_queue",
     }
 }
 

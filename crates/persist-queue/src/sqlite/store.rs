@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::batch::Batch;
 use super::commit::Terms;
@@ -17,7 +16,7 @@ use super::holder::Holder;
 use super::options::SqliteOptions;
 use super::session::Session;
 use crate::process::per_process::PerProcess;
-use crate::wait::{Attempt, Host, Job, Outcome, Signal, Wait, Waiting, Worker};
+use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -213,25 +212,6 @@ where
     host.look(move || work(&attached)).await?.map_err(Into::into)
 }
 
-/// Does work that nobody waits for: in the host's thread for such work, if it has one.
-pub(super) fn aside(
-    worker: Option<&Arc<Worker>>,
-    work: impl FnOnce() -> Result<()> + Send + 'static,
-) {
-    let job: Job = Box::new(|| {
-        if let Err(error) = work() {
-            tracing::error!(%error, "what nobody took any more could not be given back");
-        }
-    });
-    let left = match worker {
-        Some(worker) => worker.start(job).err().map(|(_, job)| job),
-        None => Some(job),
-    };
-    if let Some(job) = left {
-        job();
-    }
-}
-
 impl Attachment {
     /// Does `work` in a transaction that it may share with others.
     pub(super) async fn write<R: Send + 'static, H: Host>(
@@ -293,15 +273,4 @@ impl Attachment {
         }
         Ok(attachment)
     }
-}
-
-/// The time since 1970.
-pub(super) fn now() -> Duration {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.unwrap_or(Duration::ZERO)
-}
-
-/// Milliseconds since 1970, as rows hold them.
-pub(super) fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::ack_queue::SqliteAckQueue;
 use super::queue::SqliteQueue;
-use super::store::{SqliteStore, aside};
+use super::store::SqliteStore;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::error::Slim;
 use crate::file::Rejected;
-use crate::sql::{Held, PutOptions, Row, Settlement, Which, encode, encode_all};
+use crate::sql::{Held, PutOptions, Row, Settlement, Which, aside, encode, encode_all};
 use crate::wait::tokio::{Arrivals, Clock, next_owner};
 use crate::wait::{Task, Wait};
 use crate::{Error, Result};
