@@ -1,5 +1,18 @@
 //! What the queues in SQL databases share.
 
+mod aside;
+mod decode;
+mod encode;
 mod kind;
+mod row;
+mod settle;
+mod time;
 
+pub(crate) use aside::aside;
+pub use decode::{Decode, Undecoded};
+pub(crate) use encode::{encode, encode_all};
 pub use kind::{Kind, Status};
+pub use row::{Put, PutOptions, Row, Which};
+pub(crate) use settle::backoff;
+pub use settle::{Held, Settlement};
+pub(crate) use time::{milliseconds, now};

@@ -10,8 +10,7 @@ use rusqlite::Connection;
 
 use super::database::Shared;
 use super::get::read;
-use super::store::Row;
-use crate::sql::Kind;
+use crate::sql::{Kind, Row};
 
 /// Larger rows are not read before somebody wants them.
 const LARGEST: usize = 16 * 1024;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::ahead::Ahead;
-use super::store::Row;
+use crate::sql::Row;
 
 /// An open object, and a thread of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

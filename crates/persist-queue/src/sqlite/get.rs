@@ -15,8 +15,8 @@ use super::commit::Terms;
 use super::database::Shared;
 use super::schema::Table;
 use super::session::Session;
-use super::store::{Attachment, Decode, Row, SqliteStore, Undecoded, Which, aside, look, work};
-use crate::sql::{Kind, Status};
+use super::store::{Attachment, SqliteStore, look, work};
+use crate::sql::{Decode, Kind, Row, Status, Undecoded, Which, aside};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
 

@@ -50,7 +50,6 @@ mod tasks;
 mod transaction;
 mod value;
 
-pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
 #[cfg(feature = "tokio")]
 pub use dict::AsyncSqliteDict;
@@ -58,13 +57,14 @@ pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
 pub use group::{Group, Inlet};
-pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
-pub use store::{Decode, Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+pub use store::SqliteStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
 pub use transaction::Change;
+
+pub use crate::sql::{Decode, Held, Put, PutOptions, Row, Settlement, Undecoded, Which};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

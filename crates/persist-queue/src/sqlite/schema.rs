@@ -60,12 +60,12 @@ pub(super) const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
 
 impl Table {
     pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
-        Self::with_name(kind, acks, format!("{}_{queue}", prefix(kind, acks)))
+        Self::with_name(kind, acks, format!("{}_{queue}", kind.table_prefix(acks)))
     }
 
     /// The one of queues without acknowledgements whose name was forgotten.
     pub(super) fn nameless(kind: Kind) -> Self {
-        Self::with_name(kind, false, prefix(kind, false).to_owned())
+        Self::with_name(kind, false, kind.table_prefix(false).to_owned())
     }
 
     fn with_name(kind: Kind, acks: bool, name: String) -> Self {
@@ -209,19 +209,6 @@ impl Table {
             indexes.push(("expires", "(expires) WHERE expires IS NOT NULL".to_owned()));
         }
         indexes
-    }
-}
-
-fn prefix(kind: Kind, acks: bool) -> &'static str {
-    match (kind, acks) {
-        (Kind::Fifo, false) => "queue",
-        (Kind::Filo, false) => "filo_queue",
-        (Kind::Unique, false) => "unique_queue",
-        (Kind::Priority, false) => "priority_queue",
-        (Kind::Fifo, true) => "ack_queue",
-        (Kind::Filo, true) => "ack_filo_queue",
-        (Kind::Unique, true) => "ack_unique_queue",
-        (Kind::Priority, true) => "ack_priority_queue",
     }
 }
 

@@ -7,7 +7,6 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::batch::Batch;
 use super::commit::Terms;
@@ -19,7 +18,7 @@ use super::options::SqliteOptions;
 use super::schema::Table;
 use super::session::Session;
 use crate::process::per_process::PerProcess;
-use crate::wait::{Attempt, Host, Job, Outcome, Signal, Wait, Waiting, Worker};
+use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -43,91 +42,6 @@ pub(super) struct Attachment {
     pub(super) holder: Option<Holder>,
     /// For a queue without acknowledgements that keeps its changes in memory for a while.
     pub(super) batch: Option<Batch>,
-}
-
-/// A row of the queue.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Its number, never used again.
-    pub id: i64,
-    /// The serialized item.
-    pub data: Vec<u8>,
-    /// When it was put, in seconds since 1970.
-    pub timestamp: f64,
-    /// Whether the database holds it as text.
-    pub text: bool,
-    /// Its place in a queue of [`Kind::Priority`](crate::sql::Kind::Priority), for who puts it back.
-    pub(super) priority: Option<i64>,
-}
-
-/// An item to put.
-#[derive(Debug, Clone, Default)]
-pub struct Put {
-    /// The serialized item.
-    pub data: Vec<u8>,
-    /// When it comes out.
-    pub options: PutOptions,
-    /// Whether it is text to the serializer, and so to the database; then it is valid UTF-8.
-    pub text: bool,
-    /// Other bytes for the same item, which somebody else may have put: while they wait, a queue of
-    /// [`Kind::Unique`](crate::sql::Kind::Unique) does not take this one.
-    pub also: Option<Vec<u8>>,
-}
-
-/// When an item comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PutOptions {
-    /// The lowest comes first, in a queue of [`Kind::Priority`](crate::sql::Kind::Priority).
-    pub priority: i64,
-    /// How long it is not delivered yet. For acknowledged queues.
-    pub delay: Option<Duration>,
-    /// How long it may wait before it is a dead letter; the queue's where it is not given. For
-    /// acknowledged queues.
-    pub ttl: Option<Duration>,
-}
-
-/// Why an item could not be made of a row.
-#[derive(Debug)]
-pub enum Undecoded<E> {
-    /// Its bytes are not what was asked for: this object does not try again.
-    Broken(E),
-    /// The caller was interrupted: it waits as before.
-    Interrupted(E),
-}
-
-/// Makes an item of its row. Functions do, and what has to wait for something meanwhile.
-pub trait Decode<T, H: Host> {
-    /// Makes the item.
-    fn decode(
-        &mut self,
-        host: &mut H,
-        row: &Row,
-    ) -> impl Future<Output = Result<T, Undecoded<H::Error>>>;
-}
-
-impl<T, H: Host, F> Decode<T, H> for F
-where
-    F: FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
-{
-    fn decode(
-        &mut self,
-        host: &mut H,
-        row: &Row,
-    ) -> impl Future<Output = Result<T, Undecoded<H::Error>>> {
-        std::future::ready(self(host, row))
-    }
-}
-
-/// Which item a get is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Which {
-    /// The next one.
-    #[default]
-    Next,
-    /// The one with this number, where it waits.
-    Id(i64),
-    /// The one behind this number, and behind the last one the first. For acknowledged queues.
-    Behind(i64),
 }
 
 impl SqliteStore {
@@ -314,25 +228,6 @@ where
     host.look(move || work(&attached)).await?.map_err(Into::into)
 }
 
-/// Does work that nobody waits for: in the host's thread for such work, if it has one.
-pub(super) fn aside(
-    worker: Option<&Arc<Worker>>,
-    work: impl FnOnce() -> Result<()> + Send + 'static,
-) {
-    let job: Job = Box::new(|| {
-        if let Err(error) = work() {
-            tracing::error!(%error, "what nobody took any more could not be given back");
-        }
-    });
-    let left = match worker {
-        Some(worker) => worker.start(job).err().map(|(_, job)| job),
-        None => Some(job),
-    };
-    if let Some(job) = left {
-        job();
-    }
-}
-
 impl Attachment {
     /// Does `work` in a transaction that it may share with others.
     pub(super) async fn write<R: Send + 'static, H: Host>(
@@ -398,15 +293,4 @@ impl Attachment {
         attachment.shared.openers.fetch_add(1, Ordering::SeqCst);
         Ok(attachment)
     }
-}
-
-/// The time since 1970.
-pub(super) fn now() -> Duration {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.unwrap_or(Duration::ZERO)
-}
-
-/// Milliseconds since 1970, as rows hold them.
-pub(super) fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::ack::{Settlement, Settling};
+use super::ack::Settling;
 use super::commit::Terms;
 use super::database::Database;
 use super::lock;
 use super::options::SqliteOptions;
 use super::put::insert_all;
 use super::session::Session;
-use super::store::{Attachment, Put, PutOptions, SqliteStore, work};
-use crate::sql::Kind;
+use super::store::{Attachment, SqliteStore, work};
+use crate::sql::{Kind, Put, PutOptions, Settlement};
 use crate::wait::Host;
 use crate::{Error, Result};
 

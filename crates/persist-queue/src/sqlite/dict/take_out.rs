@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::key::Key;
 use super::schema::DictTable;
 use super::store::{Attachment, DictStore, Found};
+use crate::sql::aside;
 use crate::sqlite::commit::Terms;
-use crate::sqlite::store::aside;
 use crate::wait::{Host, Worker};
 use crate::{Error, Result};
 
