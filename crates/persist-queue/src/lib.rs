@@ -35,8 +35,10 @@ pub mod codec;
 mod durability;
 mod error;
 pub mod file;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod process;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -49,6 +51,8 @@ pub use error::{Error, Result};
 #[cfg(feature = "tokio")]
 pub use file::AsyncFileQueue;
 pub use file::{FileQueue, FileView, Options, Rejected};
+#[cfg(feature = "mysql")]
+pub use mysql::{MySqlAckQueue, MySqlAddress, MySqlOptions, MySqlQueue};
 /// The SQLite that is used here, for connections of one's own: see [`SqliteQueue::put_in`].
 #[cfg(feature = "sqlite")]
 pub use rusqlite;

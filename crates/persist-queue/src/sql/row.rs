@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A row of the queue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row {
     /// Its number, never used again.
     pub id: i64,

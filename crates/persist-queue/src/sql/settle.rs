@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Row;
 
 /// The longest rest between two attempts.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
+pub(crate) const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
 /// A row that this object holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,12 +37,13 @@ pub enum Settlement {
 }
 
 /// How long an item rests behind so many attempts.
+#[cfg(feature = "sqlite")]
 pub(crate) fn backoff(first: Duration, attempts: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
     first.saturating_mul(doubled).min(LONGEST_BACKOFF.max(first))
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests {
     use super::*;
 
