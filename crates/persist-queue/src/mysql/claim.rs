@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::column;
+use super::pool::Gave;
 use super::schema::{BEGIN, Pick, ROLLBACK};
 use super::server::Server;
 use super::shared::{Owner, Shared};
@@ -54,7 +55,7 @@ fn claim_here(shared: &Shared, rows: Vec<Row>, owner: Owner) -> Vec<Row> {
     rows.into_iter().filter(|row| claims.claim(row.id, owner)).collect()
 }
 
-fn read_all(rows: Vec<mysql::Row>, kind: Kind) -> mysql::Result<Vec<Row>> {
+pub(super) fn read_all(rows: Vec<mysql::Row>, kind: Kind) -> mysql::Result<Vec<Row>> {
     let with_priority = kind == Kind::Priority;
     let whole = |mut row| {
         let mut read = read(&mut row)?;
@@ -64,6 +65,11 @@ fn read_all(rows: Vec<mysql::Row>, kind: Kind) -> mysql::Result<Vec<Row>> {
         Ok(read)
     };
     rows.into_iter().map(whole).collect()
+}
+
+/// The first column of all rows.
+pub(super) fn numbers(gave: Gave) -> mysql::Result<Vec<i64>> {
+    gave.rows.into_iter().map(|mut row| column(&mut row, 0)).collect()
 }
 
 /// A row: number, data, time.

@@ -37,6 +37,10 @@ impl MySqlStore {
         H::Error: From<Error>,
     {
         let attached = self.attached()?;
+        if attached.batch.is_some() {
+            let got = self.get_batched(host, thread, wait, which, 1, &mut decode).await?;
+            return Ok(got.into_iter().next());
+        }
         let owner = Owner { handle: attached.handle, thread };
         let mut waits = self.tries(&attached, &attached.shared.signals.items, wait);
         loop {
@@ -71,6 +75,9 @@ impl MySqlStore {
             return Ok(Vec::new());
         }
         let attached = self.attached()?;
+        if attached.batch.is_some() {
+            return self.get_batched(host, thread, wait, Which::Next, most, &mut decode).await;
+        }
         let owner = Owner { handle: attached.handle, thread };
         let mut waits = self.tries(&attached, &attached.shared.signals.items, wait);
         loop {
@@ -206,7 +213,7 @@ impl Attachment {
     /// numbers.
     pub(super) fn put_back(&self, rows: &[Row]) -> Result<()> {
         let (table, patience) = (&self.shared.table, self.options.timeout);
-        let statement = table.put_back();
+        let statement = table.insert_numbered(1);
         for row in rows {
             self.server.repeat("put an item back into", patience, |session| {
                 let mut values = vec![

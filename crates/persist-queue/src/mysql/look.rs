@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use mysql::Value;
 
+use super::batch::Batch;
 use super::claim::read;
 use super::failure::column;
 use super::put::one;
@@ -35,7 +36,10 @@ impl MySqlStore {
     {
         let attached = self.attached()?;
         work(host, &attached, |attached| {
-            Ok(attached.counts()?.of(|status| status < Status::WAITING_BELOW as i64))
+            // Nothing goes from memory to the table between the two.
+            let state = attached.batch.as_ref().map(Batch::state);
+            let waiting = attached.counts()?.of(|status| status < Status::WAITING_BELOW as i64);
+            Ok(waiting + state.map_or(0, |state| state.unwritten()))
         })
         .await
     }
@@ -64,6 +68,7 @@ impl MySqlStore {
     {
         let attached = self.attached()?;
         work(host, &attached, |attached| {
+            attached.flush()?;
             attached.server.repeat("read", attached.options.timeout, |session| {
                 let gave = session.run_last(&attached.shared.table.all())?;
                 let whole = |mut row: mysql::Row| {
@@ -86,6 +91,7 @@ impl MySqlStore {
     {
         let attached = self.attached()?;
         work(host, &attached, move |attached| {
+            attached.flush()?;
             let (only, behind) = match which {
                 Which::Next => (None, None),
                 Which::Id(id) => (Some(id), None),
@@ -111,7 +117,15 @@ impl MySqlStore {
         H::Error: From<Error>,
     {
         let attached = self.attached()?;
-        work(host, &attached, move |attached| attached.put_back(&rows)).await
+        work(host, &attached, move |attached| match &attached.batch {
+            Some(batch) => {
+                let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+                attached.give_back_in_batch(batch, &ids, false);
+                Ok(())
+            }
+            None => attached.put_back(&rows),
+        })
+        .await
     }
 
     /// Whether the row with this number waits, or could not be made into an item.
@@ -124,6 +138,9 @@ impl MySqlStore {
     {
         let attached = self.attached()?;
         work(host, &attached, move |attached| {
+            if attached.batch.as_ref().is_some_and(|batch| batch.state().has_unwritten(id)) {
+                return Ok(true);
+            }
             let there = attached.is_there(&attached.shared.table.is_there(id))?;
             Ok(there && !attached.shared.claims().in_hand().contains(&id))
         })
@@ -140,6 +157,7 @@ impl MySqlStore {
     {
         let attached = self.attached()?;
         let updated = work(host, &attached, move |attached| {
+            attached.flush()?;
             attached.check_size(item.data.len())?;
             let table = &attached.shared.table;
             let gave = attached.server.repeat("update", attached.options.timeout, |session| {
@@ -167,8 +185,11 @@ impl MySqlStore {
     {
         let attached = self.attached()?;
         let purged = work(host, &attached, |attached| {
+            let unwritten =
+                attached.batch.as_ref().map_or(0, |batch| batch.state().forget_unwritten());
             let in_hand = attached.shared.claims().in_hand();
-            attached.change("delete from", &attached.shared.table.purge(&in_hand))
+            let purge = attached.shared.table.purge(&in_hand);
+            Ok(unwritten + attached.change("delete from", &purge)?)
         })
         .await?;
         attached.shared.signals.notify_all();
@@ -186,8 +207,11 @@ impl MySqlStore {
         let attached = self.attached()?;
         let mut waits = self.tries(&attached, &attached.shared.signals.done, wait);
         loop {
+            // In this order: what is batched goes to the table, and never comes back.
+            let batched = attached.batch.as_ref().is_some_and(|batch| !batch.state().is_empty());
             let stored = work(host, &attached, |attached| attached.stored(1)).await?;
-            let tried = if stored == 0 { Attempt::Done(()) } else { Attempt::NotYet };
+            let joined = !batched && stored == 0;
+            let tried = if joined { Attempt::Done(()) } else { Attempt::NotYet };
             if let ControlFlow::Break(joined) = waits.pace(host, tried).await? {
                 return Ok(joined.is_some());
             }
@@ -227,7 +251,7 @@ impl Attachment {
     }
 
     /// How many rows are not finished, counted up to a number.
-    fn stored(&self, most: u64) -> Result<u64> {
+    pub(super) fn stored(&self, most: u64) -> Result<u64> {
         let text = self.shared.table.stored(most);
         let stored = self
             .server

@@ -11,10 +11,13 @@
 
 mod ack_queue;
 mod address;
+mod batch;
+mod batched;
 mod claim;
 mod connect;
 mod desk;
 mod failure;
+mod flush;
 mod get;
 mod hold;
 mod holder;

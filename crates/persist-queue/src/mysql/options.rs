@@ -16,6 +16,7 @@ pub struct MySqlOptions {
     pub(super) name: String,
     pub(super) table: Option<String>,
     pub(super) timeout: Duration,
+    pub(super) auto_commit: bool,
     pub(super) maxsize: u64,
     pub(super) auto_resume: bool,
     pub(super) keep_acked: bool,
@@ -32,13 +33,14 @@ impl Default for MySqlOptions {
 }
 
 impl MySqlOptions {
-    /// A first-in first-out queue named `default`, 10 seconds of patience, no size limit.
+    /// A first-in first-out queue named `default`, 10 seconds of patience, each call a transaction, no size limit.
     pub fn new() -> Self {
         Self {
             kind: Kind::Fifo,
             name: "default".to_owned(),
             table: None,
             timeout: Duration::from_secs(10),
+            auto_commit: true,
             maxsize: 0,
             auto_resume: true,
             keep_acked: true,
@@ -80,6 +82,21 @@ impl MySqlOptions {
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
         self.timeout = time;
+        self
+    }
+
+    /// Whether each call is a transaction; it is by default. Otherwise puts and takes of a queue
+    /// without acknowledgements are kept, and become final together: by [`MySqlQueue::task_done`], by
+    /// [`MySqlQueue::close`], or when the queue is dropped. At most 1,000 items are kept in memory that are
+    /// put and not stored; the put that goes beyond stores them all. What was taken and is not done waits
+    /// again when the queue is closed, or its process dies.
+    ///
+    /// Others see a put when it is stored. What was taken is locked on the server meanwhile, so that nobody
+    /// else takes it; a connection of the pool is held for that. The locks end where that connection breaks,
+    /// or nothing is taken and nothing done for ten minutes: then somebody else may take it too.
+    #[must_use]
+    pub fn auto_commit(mut self, auto_commit: bool) -> Self {
+        self.auto_commit = auto_commit;
         self
     }
 

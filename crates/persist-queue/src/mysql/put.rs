@@ -57,7 +57,8 @@ impl MySqlStore {
         let mut waits = self.tries(&attached, &signals.space, wait);
         loop {
             let theirs = Arc::clone(&items);
-            let put = work(host, &attached, move |attached| attached.insert(&theirs)).await?;
+            let put =
+                work(host, &attached, move |attached| attached.insert_or_keep(&theirs)).await?;
             let tried = put.map_or(Attempt::NotYet, Attempt::Done);
             if let ControlFlow::Break(put) = waits.pace(host, tried).await? {
                 return put.ok_or_else(|| full().into());
@@ -75,7 +76,7 @@ enum Stage<R> {
 
 impl Attachment {
     /// Nothing where there is no room.
-    fn insert(&self, items: &[Put]) -> Result<Option<Vec<Option<i64>>>> {
+    pub(super) fn insert(&self, items: &[Put]) -> Result<Option<Vec<Option<i64>>>> {
         for item in items {
             self.check_size(item.data.len())?;
         }

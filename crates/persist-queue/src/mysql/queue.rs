@@ -27,7 +27,8 @@ use crate::{Error, Result};
 /// # }
 /// ```
 ///
-/// A put that returned and a get that returned are final: each is a transaction.
+/// A put that returned and a get that returned are final: each is a transaction, unless
+/// [`MySqlOptions::auto_commit`] says otherwise.
 #[derive(Debug)]
 pub struct MySqlQueue<T, C = DefaultCodec> {
     pub(super) store: Arc<MySqlStore>,
@@ -136,6 +137,18 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
         })
     }
 
+    /// With [`MySqlOptions::auto_commit`] set to `false`, makes final what this thread has taken
+    /// so far, never what another one still works on, and stores all that was put through this
+    /// object. A thread that holds nothing finishes the oldest item that was taken. Otherwise each
+    /// get is final already, and nothing happens.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Connect`], [`Error::Database`]: nothing is done and nothing lost then.
+    /// After [`Error::PutUnknown`] it may be done, and nothing is kept of what was put.
+    pub fn task_done(&self) -> Result<()> {
+        Ok(now(self.store.task_done(&mut Thread, this_thread()))?)
+    }
+
     /// Waits until no item waits, and none that was taken through this object is not done. Says
     /// whether that came in time.
     ///
@@ -169,10 +182,11 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
         Ok(now(self.store.purge(&mut Thread))?)
     }
 
-    /// Wakes who waits through this object. Dropping does the same.
+    /// Stores what was put, gives back what was taken and is not done, and wakes who waits through
+    /// this object. Dropping does the same.
     ///
     /// # Errors
-    /// None yet.
+    /// [`Error::Connect`], [`Error::Database`]: the queue is open then as before. [`Error::PutUnknown`].
     pub fn close(&self) -> Result<()> {
         self.store.close()
     }

@@ -14,6 +14,10 @@ pub(super) const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ 
      SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
      innodb_lock_wait_timeout = 5, wait_timeout = 120";
 
+/// What a connection begins with that keeps rows locked between calls, and what it ends with.
+pub(super) const BATCH_SETTINGS: &str = "SET SESSION wait_timeout = 600";
+pub(super) const PLAIN_SETTINGS: &str = "SET SESSION wait_timeout = 120";
+
 /// Version, the largest packet, and the distance of two numbers in a row.
 pub(super) const ABILITIES: &str =
     "SELECT VERSION(), @@max_allowed_packet, @@auto_increment_increment";
@@ -138,14 +142,33 @@ impl Table {
         format!("INSERT INTO {quoted} ({columns}) VALUES {rows}")
     }
 
-    /// Puts a row back where it was: number, data, time, priority.
-    pub(super) fn put_back(&self) -> String {
+    /// Puts rows that have their numbers: number, data, time, and by kind priority.
+    pub(super) fn insert_numbered(&self, rows: usize) -> String {
         let Self { quoted, .. } = self;
-        if self.kind == Kind::Priority {
-            format!("INSERT INTO {quoted} (_id, data, timestamp, priority) VALUES (?, ?, ?, ?)")
+        let (columns, row) = if self.kind == Kind::Priority {
+            ("_id, data, timestamp, priority", "(?, ?, ?, ?)")
         } else {
-            format!("INSERT INTO {quoted} (_id, data, timestamp) VALUES (?, ?, ?)")
-        }
+            ("_id, data, timestamp", "(?, ?, ?)")
+        };
+        format!("INSERT INTO {quoted} ({columns}) VALUES {}", vec![row; rows].join(", "))
+    }
+
+    /// Has the server give so many numbers out, and never again: the last result is the first of them.
+    pub(super) fn give_numbers(&self, count: u8) -> String {
+        let rows = vec!["(NULL)"; usize::from(count)].join(", ");
+        format!(
+            "{BEGIN}; INSERT INTO {} (data) VALUES {rows}; {ROLLBACK}; SELECT LAST_INSERT_ID()",
+            self.quoted
+        )
+    }
+
+    /// Locks rows that are there and that nobody else has locked.
+    pub(super) fn lock_again(&self, ids: &[i64]) -> String {
+        format!(
+            "SELECT _id FROM {} WHERE _id IN ({}) FOR UPDATE SKIP LOCKED",
+            self.quoted,
+            list(ids)
+        )
     }
 
     /// Whether an equal item is there: data.

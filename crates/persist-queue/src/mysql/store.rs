@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::address::MySqlAddress;
+use super::batch::Batch;
 use super::desk::Desk;
 use super::hold::Holding;
 use super::holder::Holder;
@@ -43,6 +44,8 @@ pub(super) struct Attachment {
     pub(super) handle: u64,
     /// For an acknowledged queue.
     pub(super) holder: Option<Holder>,
+    /// For a queue without acknowledgements that keeps its changes to itself for a while.
+    pub(super) batch: Option<Batch>,
     /// Where those come who want the next row of an acknowledged queue.
     pub(super) desk: Arc<Desk<Holding>>,
 }
@@ -111,16 +114,24 @@ impl MySqlStore {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Wakes who waits through this object. What it holds waits again when the queue is opened the next
-    /// time. Closing twice is allowed.
+    /// Stores what was batched, gives back what this object has in flight, and wakes who waits through it.
+    /// What it holds of an acknowledged queue waits again when the queue is opened the next time. Closing
+    /// twice is allowed.
     ///
     /// # Errors
-    /// None yet.
+    /// [`Error::Connect`] and [`Error::Database`] where what was batched cannot be stored: the queue is open
+    /// then as before, and nothing is lost. [`Error::PutUnknown`].
     pub fn close(&self) -> Result<()> {
         if self.closed.swap(true, Ordering::SeqCst) {
             return Ok(());
         }
         let Some(attached) = self.attachment.existing() else { return Ok(()) };
+        if let Some(batch) = &attached.batch
+            && let Err(error) = attached.end_batch(batch)
+        {
+            self.closed.store(false, Ordering::SeqCst);
+            return Err(error);
+        }
         attached.shared.claims().leave(attached.handle);
         if let Some(holder) = &attached.holder {
             holder.leave();
@@ -215,9 +226,10 @@ impl Attachment {
         let shared = server.queue(table, options.timeout)?;
         let holder = acks.then(|| Holder::new(&server)).transpose()?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
+        let batch = (!acks && !options.auto_commit).then(Batch::default);
         let kept = Arc::clone(options);
         let attachment =
-            Self { server, shared, options: kept, handle, holder, desk: Arc::default() };
+            Self { server, shared, options: kept, handle, holder, batch, desk: Arc::default() };
         if acks && options.auto_resume {
             attachment.resume()?;
         }

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::failure::{Failure, column, explain};
+use super::claim::numbers;
+use super::failure::{Failure, explain};
 use super::lock;
 use super::pool::Pooled;
 use super::schema::{BEGIN, COMMIT};
@@ -220,12 +221,7 @@ impl Server {
     ) -> Vec<(i64, Fate)> {
         let there = self.repeat("look what became of a take in", patience, |session| {
             let text = format!("{BEGIN}; {}", shared.table.still_there(ids));
-            let found = session.run_last(&text)?;
-            let there = found
-                .rows
-                .into_iter()
-                .map(|mut row| column(&mut row, 0))
-                .collect::<mysql::Result<Vec<i64>>>()?;
+            let there = numbers(session.run_last(&text)?)?;
             let mut statements: Vec<_> = there.iter().map(|id| shared.table.delete(*id)).collect();
             statements.push(COMMIT.to_owned());
             session.run(&statements.join("; "))?;

@@ -13,9 +13,9 @@ pub use decode::{Decode, Undecoded};
 pub(crate) use encode::{encode, encode_all};
 pub use kind::{Kind, Status};
 pub use row::{Put, PutOptions, Row, Which};
-pub use settle::{Held, Settlement};
 #[cfg(feature = "mysql")]
 pub(crate) use settle::LONGEST_BACKOFF;
 #[cfg(feature = "sqlite")]
 pub(crate) use settle::backoff;
+pub use settle::{Held, Settlement};
 pub(crate) use time::{milliseconds, now};
