@@ -7,6 +7,7 @@ from persistqueue.async_sqlqueue import (
     AsyncFIFOSQLiteQueue,
     AsyncFILOSQLiteAckQueue,
     AsyncFILOSQLiteQueue,
+    AsyncMySQLQueue,
     AsyncPDict,
     AsyncPriorityQueue,
     AsyncSQLiteAckQueue,
@@ -16,18 +17,22 @@ from persistqueue.async_sqlqueue import (
 )
 from persistqueue.exceptions import (
     ClosedError,
+    ConnectError,
     ConsumedElsewhereError,
     CorruptedError,
     DatabaseError,
     Empty,
     Full,
+    GetUnknownError,
     LockedError,
     NotHeldError,
     PersistQueueError,
+    PutUnknownError,
     SerializerMismatchError,
     UndecodableError,
     UnrecognisedError,
 )
+from persistqueue.mysqlqueue import MySQLAckQueue, MySQLPriorityQueue, MySQLQueue
 from persistqueue.pdict import PDict
 from persistqueue.priorityqueue import PriorityQueue
 from persistqueue.queue import Queue
@@ -47,6 +52,7 @@ __all__ = [
     "AsyncFIFOSQLiteQueue",
     "AsyncFILOSQLiteAckQueue",
     "AsyncFILOSQLiteQueue",
+    "AsyncMySQLQueue",
     "AsyncPDict",
     "AsyncPriorityQueue",
     "AsyncQueue",
@@ -55,6 +61,7 @@ __all__ = [
     "AsyncUniqueAckQ",
     "AsyncUniqueQ",
     "ClosedError",
+    "ConnectError",
     "ConsumedElsewhereError",
     "CorruptedError",
     "DatabaseError",
@@ -64,11 +71,16 @@ __all__ = [
     "FILOSQLiteAckQueue",
     "FILOSQLiteQueue",
     "Full",
+    "GetUnknownError",
     "LockedError",
+    "MySQLAckQueue",
+    "MySQLPriorityQueue",
+    "MySQLQueue",
     "NotHeldError",
     "PDict",
     "PersistQueueError",
     "PriorityQueue",
+    "PutUnknownError",
     "Queue",
     "SQLiteAckQueue",
     "SQLiteQueue",

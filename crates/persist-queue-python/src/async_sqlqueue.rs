@@ -5,7 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use persist_queue::Wait;
-use persist_queue::sqlite::{Decode, PutOptions, Row, SqliteStore, Undecoded, Which};
+use persist_queue::sql::{Decode, PutOptions, Row, Undecoded, Which};
 use persist_queue::wait::{Host, Task};
 use pyo3::exceptions::{PyException, PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
@@ -20,6 +20,7 @@ use crate::opening::Plan;
 use crate::operation::{Errands, Given, Operation, given, none};
 use crate::options::wait;
 use crate::owner::this_task;
+use crate::sql_store::SqlStore;
 use crate::sqlqueue::by_priority;
 
 /// A queue in a table of a database, for tasks.
@@ -27,7 +28,7 @@ use crate::sqlqueue::by_priority;
 #[derive(Debug, Default)]
 pub(crate) struct AsyncSqliteQueue {
     plan: OnceLock<Plan>,
-    store: FirstCall<SqliteStore>,
+    store: FirstCall<SqlStore>,
 }
 
 /// Who waits for the core here.
@@ -41,7 +42,7 @@ pub(crate) struct Call {
 
 /// What a call works with.
 pub(crate) struct Open {
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<SqlStore>,
     pub(crate) host: Loop,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use persist_queue::sqlite::{Put, PutOptions, Row, SqliteStore};
+use persist_queue::sql::{Put, PutOptions, Row};
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
@@ -10,6 +10,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyString};
 use crate::errors::{Raised, undecodable};
 use crate::operation::Errands;
 use crate::serializer::Serializer;
+use crate::sql_store::SqlStore;
 
 /// The serializer of a queue in a database.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl RowCodec {
     }
 
     /// Has errors name the table of the queue that is open now.
-    pub(crate) fn note_table(&self, store: &SqliteStore) -> PyResult<()> {
+    pub(crate) fn note_table(&self, store: &SqlStore) -> PyResult<()> {
         if self.table.get().is_none() {
             let table = store.table().map_err(Raised::from)?;
             self.table.get_or_init(|| table);

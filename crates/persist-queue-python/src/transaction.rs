@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use persist_queue::sqlite::{Change, PutOptions, Settlement};
+use persist_queue::sql::{PutOptions, Settlement};
+use persist_queue::sqlite::{Change, SqliteStore};
 use persist_queue::wait::now;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -11,6 +12,7 @@ use crate::ackqueue::{SqliteAckQueue, named};
 use crate::errors::{Raised, not_held};
 use crate::host::Patient;
 use crate::options::seconds;
+use crate::sql_store::SqlStore;
 use crate::sqlqueue::SqliteQueue;
 
 /// Changes in queues of one database, all of which are made when the block ends, or none.
@@ -40,18 +42,15 @@ impl Transaction {
         named: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, SqliteQueue>> {
         let Some(named) = named else { return Ok(self.home.bind(py).clone()) };
-        let queue = named.cast::<SqliteQueue>().map_err(|_| {
-            let kind = named.get_type();
-            PyValueError::new_err(format!(
-                "a transaction changes queues in one SQLite database, and {kind} is none"
-            ))
-        })?;
+        let queue = named
+            .cast::<SqliteQueue>()
+            .map_err(|_| not_in_sqlite(&named.get_type().to_string()))?;
         Ok(queue.clone())
     }
 
     fn add(&self, queue: Bound<'_, SqliteQueue>, change: Change) -> PyResult<()> {
-        let (home, store) = (self.home.get().open()?, &queue.get().open()?.store);
-        home.store.check_change(store, &change).map_err(Raised::from)?;
+        let (home, store) = (&self.home.get().open()?.store, &queue.get().open()?.store);
+        sqlite(home)?.check_change(sqlite(store)?, &change).map_err(Raised::from)?;
         let step = Step { queue: queue.unbind(), change };
         let late = match &mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(steps) => {
@@ -98,11 +97,12 @@ impl Transaction {
         }
         let (queues, changes): (Vec<_>, Vec<_>) =
             steps.into_iter().map(|step| (step.queue, step.change)).unzip();
-        let changes = stores.iter().map(|store| &**store).zip(changes).collect();
+        let stores = stores.iter().map(|store| sqlite(store)).collect::<PyResult<Vec<_>>>()?;
+        let changes = stores.into_iter().zip(changes).collect();
         let home = self.home.get();
         // What was committed is told to all, even where a green thread is interrupted meanwhile.
         let mut host = Patient::new(home.caller(py))?;
-        let done = now(home.open()?.store.change_all(&mut host, changes))?;
+        let done = now(sqlite(&home.open()?.store)?.change_all(&mut host, changes))?;
         for (queue, id, token) in settled {
             queue.get().forget(id, token);
         }
@@ -112,6 +112,16 @@ impl Transaction {
         host.interrupted()?;
         Ok(done)
     }
+}
+
+fn sqlite(store: &SqlStore) -> PyResult<&SqliteStore> {
+    store.sqlite().ok_or_else(|| not_in_sqlite(&store.path().display().to_string()))
+}
+
+fn not_in_sqlite(what: &str) -> PyErr {
+    PyValueError::new_err(format!(
+        "a transaction changes queues in one SQLite database, and {what} is none"
+    ))
 }
 
 fn over() -> PyErr {

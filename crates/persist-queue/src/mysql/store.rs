@@ -73,6 +73,14 @@ impl MySqlStore {
         &self.path
     }
 
+    /// The name of its table.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Connect`] where a forked child cannot connect.
+    pub fn table(&self) -> Result<String> {
+        Ok(self.attached()?.shared.table.name.clone())
+    }
+
     /// The options that it was opened with.
     pub fn options(&self) -> &MySqlOptions {
         &self.options
