@@ -115,6 +115,8 @@ impl Call {
     }
 
     async fn get(&self, owner: u64, wait: Wait, which: Which, as_raw: bool) -> Given {
+        // As in 1.1.0, where a row that is named is there or is not waited for.
+        let wait = if which == Which::Next { wait } else { Wait::No };
         let Open { store, mut host } = self.open().await?;
         loop {
             let decoding = Decoding { call: self, as_raw };
