@@ -11,6 +11,7 @@ from persistqueue.async_sqlqueue import (
     AsyncPriorityQueue,
     AsyncSQLiteAckQueue,
     AsyncSQLiteQueue,
+    AsyncTransaction,
     AsyncUniqueAckQ,
     AsyncUniqueQ,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "AsyncQueue",
     "AsyncSQLiteAckQueue",
     "AsyncSQLiteQueue",
+    "AsyncTransaction",
     "AsyncUniqueAckQ",
     "AsyncUniqueQ",
     "ClosedError",

@@ -11,6 +11,7 @@ from persistqueue._async_pdict import AsyncPDict
 from persistqueue._database import MEMORY, InDatabase
 from persistqueue._folder import Durability, StrPath
 from persistqueue._handover import unpickled
+from persistqueue._native import AsyncTransaction
 from persistqueue._serializer import AnyRowSerializer
 from persistqueue._unique import speller
 from persistqueue.sqlackqueue import AckStatus, refused
@@ -24,6 +25,7 @@ __all__ = [
     "AsyncPriorityQueue",
     "AsyncSQLiteAckQueue",
     "AsyncSQLiteQueue",
+    "AsyncTransaction",
     "AsyncUniqueAckQ",
     "AsyncUniqueQ",
 ]

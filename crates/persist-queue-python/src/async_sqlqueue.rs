@@ -11,6 +11,7 @@ use pyo3::exceptions::{PyException, PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::async_transaction::AsyncTransaction;
 use crate::errors::{Raised, empty};
 use crate::event_loop::LoopClock;
 use crate::first_call::FirstCall;
@@ -78,6 +79,11 @@ impl AsyncSqliteQueue {
 }
 
 impl Call {
+    /// A call of another queue that the same task awaits.
+    pub(crate) fn of(&self, queue: Py<AsyncSqliteQueue>) -> Self {
+        Self { queue, errands: self.errands.clone() }
+    }
+
     pub(crate) fn plan(&self) -> PyResult<&Plan> {
         self.queue.get().plan()
     }
@@ -325,6 +331,11 @@ impl AsyncSqliteQueue {
             store.task_done(&mut host, owner?).await?;
             Ok(none())
         })
+    }
+
+    /// Begins a transaction of several changes, in this queue and in others of the same database.
+    fn transaction(slf: &Bound<'_, Self>) -> AsyncTransaction {
+        AsyncTransaction::new(slf.clone().unbind())
     }
 
     fn join(slf: &Bound<'_, Self>) -> Operation {
