@@ -12,6 +12,7 @@ from persistqueue.async_sqlqueue import (
     AsyncPriorityQueue,
     AsyncSQLiteAckQueue,
     AsyncSQLiteQueue,
+    AsyncTransaction,
     AsyncUniqueAckQ,
     AsyncUniqueQ,
 )
@@ -58,6 +59,7 @@ __all__ = [
     "AsyncQueue",
     "AsyncSQLiteAckQueue",
     "AsyncSQLiteQueue",
+    "AsyncTransaction",
     "AsyncUniqueAckQ",
     "AsyncUniqueQ",
     "ClosedError",

@@ -11,6 +11,7 @@ __all__ = [
     "AsyncSqliteAckQueue",
     "AsyncSqliteDict",
     "AsyncSqliteQueue",
+    "AsyncTransaction",
     "FileQueue",
     "FileView",
     "FolderQueue",
@@ -161,6 +162,7 @@ class AsyncSqliteQueue:
     ) -> Coroutine[Any, Any, int | None]: ...
     def queue(self) -> Coroutine[Any, Any, list[dict[str, Any]]]: ...
     def task_done(self) -> Coroutine[Any, Any, None]: ...
+    def transaction(self) -> AsyncTransaction: ...
     def join(self) -> Coroutine[Any, Any, None]: ...
     @property
     def maxsize(self) -> int: ...
@@ -453,3 +455,39 @@ class Transaction:
         traceback: TracebackType | None = None,
         /,
     ) -> None: ...
+
+@final
+class AsyncTransaction:
+    def put(
+        self,
+        item: Any,
+        queue: AsyncSqliteQueue | None = None,
+        *,
+        priority: int = 0,
+        delay: float | None = None,
+        ttl: float | None = None,
+    ) -> Coroutine[Any, Any, None]: ...
+    def ack(
+        self, item: Any = None, id: Any = None, queue: AsyncSqliteQueue | None = None
+    ) -> Coroutine[Any, Any, None]: ...
+    def ack_failed(
+        self, item: Any = None, id: Any = None, queue: AsyncSqliteQueue | None = None
+    ) -> Coroutine[Any, Any, None]: ...
+    def nack(
+        self,
+        item: Any = None,
+        id: Any = None,
+        queue: AsyncSqliteQueue | None = None,
+        *,
+        delay: float | None = None,
+        to_back: bool = False,
+    ) -> Coroutine[Any, Any, None]: ...
+    def commit(self) -> Coroutine[Any, Any, list[int | None]]: ...
+    def __aenter__(self) -> Coroutine[Any, Any, Self]: ...
+    def __aexit__(
+        self,
+        kind: type[BaseException] | None = None,
+        error: BaseException | None = None,
+        traceback: TracebackType | None = None,
+        /,
+    ) -> Coroutine[Any, Any, None]: ...

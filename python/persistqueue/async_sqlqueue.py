@@ -13,6 +13,7 @@ from persistqueue._database import MEMORY, InDatabase
 from persistqueue._folder import Durability, StrPath
 from persistqueue._handover import unpickled
 from persistqueue._mysql import OnServer
+from persistqueue._native import AsyncTransaction
 from persistqueue._puts import AsyncPuts, Call
 from persistqueue._serializer import AnyRowSerializer
 from persistqueue._unique import speller
@@ -27,6 +28,7 @@ __all__ = [
     "AsyncPriorityQueue",
     "AsyncSQLiteAckQueue",
     "AsyncSQLiteQueue",
+    "AsyncTransaction",
     "AsyncUniqueAckQ",
     "AsyncUniqueQ",
 ]

@@ -11,6 +11,7 @@ use pyo3::exceptions::{PyException, PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::async_transaction::AsyncTransaction;
 use crate::errors::{Raised, empty};
 use crate::event_loop::LoopClock;
 use crate::first_call::FirstCall;
@@ -79,6 +80,11 @@ impl AsyncSqliteQueue {
 }
 
 impl Call {
+    /// A call of another queue that the same task awaits.
+    pub(crate) fn of(&self, queue: Py<AsyncSqliteQueue>) -> Self {
+        Self { queue, errands: self.errands.clone() }
+    }
+
     pub(crate) fn plan(&self) -> PyResult<&Plan> {
         self.queue.get().plan()
     }
@@ -116,6 +122,8 @@ impl Call {
     }
 
     async fn get(&self, owner: u64, wait: Wait, which: Which, as_raw: bool) -> Given {
+        // As in 1.1.0, where a row that is named is there or is not waited for.
+        let wait = if which == Which::Next { wait } else { Wait::No };
         let Open { store, mut host } = self.open().await?;
         loop {
             let decoding = Decoding { call: self, as_raw };
@@ -324,6 +332,11 @@ impl AsyncSqliteQueue {
             store.task_done(&mut host, owner?).await?;
             Ok(none())
         })
+    }
+
+    /// Begins a transaction of several changes, in this queue and in others of the same database.
+    fn transaction(slf: &Bound<'_, Self>) -> AsyncTransaction {
+        AsyncTransaction::new(slf.clone().unbind())
     }
 
     fn join(slf: &Bound<'_, Self>) -> Operation {

@@ -6,6 +6,7 @@ mod async_dict;
 mod async_dict_walk;
 mod async_queue;
 mod async_sqlqueue;
+mod async_transaction;
 mod awaited;
 mod dict;
 mod errors;
@@ -44,6 +45,8 @@ mod _native {
     use super::async_queue::AsyncFileQueue;
     #[pymodule_export]
     use super::async_sqlqueue::AsyncSqliteQueue;
+    #[pymodule_export]
+    use super::async_transaction::AsyncTransaction;
     #[pymodule_export]
     use super::dict::SqliteDict;
     #[pymodule_export]

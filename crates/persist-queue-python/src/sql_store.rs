@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use persist_queue::mysql::MySqlStore;
 use persist_queue::sql::{Decode, Held, Put, Row, Settlement, Status, Which};
-use persist_queue::sqlite::SqliteStore;
+use persist_queue::sqlite::{Change, SqliteStore};
 use persist_queue::wait::{Host, Wait, Worker};
 use persist_queue::{Error, Result};
 
@@ -119,11 +119,31 @@ impl SqlStore {
         either!(self, store => store.close())
     }
 
-    /// The one in an SQLite database.
-    pub(crate) fn sqlite(&self) -> Option<&SqliteStore> {
+    /// Refuses a change that could not be part of a transaction of this queue's database.
+    pub(crate) fn check_change(&self, store: &Self, change: &Change) -> Result<()> {
+        self.sqlite()?.check_change(store.sqlite()?, change)
+    }
+
+    /// Makes changes in queues of one database, all or none.
+    pub(crate) async fn change_all<H: Host>(
+        &self,
+        host: &mut H,
+        changes: Vec<(&Self, Change)>,
+    ) -> Result<Vec<Option<i64>>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let changes = changes.into_iter().map(|(store, change)| Ok((store.sqlite()?, change)));
+        self.sqlite()?.change_all(host, changes.collect::<Result<_>>()?).await
+    }
+
+    fn sqlite(&self) -> Result<&SqliteStore> {
         match self {
-            Self::Sqlite(store) => Some(store),
-            Self::MySql(_) => None,
+            Self::Sqlite(store) => Ok(store),
+            Self::MySql(_) => Err(Error::Invalid(format!(
+                "a transaction changes queues in one SQLite database, and {} is none",
+                self.path().display()
+            ))),
         }
     }
 }

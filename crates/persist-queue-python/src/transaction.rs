@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use persist_queue::sql::{PutOptions, Settlement};
-use persist_queue::sqlite::{Change, SqliteStore};
+use persist_queue::sqlite::Change;
 use persist_queue::wait::now;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,7 +12,6 @@ use crate::ackqueue::{SqliteAckQueue, named};
 use crate::errors::{Raised, not_held};
 use crate::host::Patient;
 use crate::options::seconds;
-use crate::sql_store::SqlStore;
 use crate::sqlqueue::SqliteQueue;
 
 /// Changes in queues of one database, all of which are made when the block ends, or none.
@@ -50,7 +49,7 @@ impl Transaction {
 
     fn add(&self, queue: Bound<'_, SqliteQueue>, change: Change) -> PyResult<()> {
         let (home, store) = (&self.home.get().open()?.store, &queue.get().open()?.store);
-        sqlite(home)?.check_change(sqlite(store)?, &change).map_err(Raised::from)?;
+        home.check_change(store, &change).map_err(Raised::from)?;
         let step = Step { queue: queue.unbind(), change };
         let late = match &mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(steps) => {
@@ -97,12 +96,11 @@ impl Transaction {
         }
         let (queues, changes): (Vec<_>, Vec<_>) =
             steps.into_iter().map(|step| (step.queue, step.change)).unzip();
-        let stores = stores.iter().map(|store| sqlite(store)).collect::<PyResult<Vec<_>>>()?;
-        let changes = stores.into_iter().zip(changes).collect();
+        let changes = stores.iter().map(|store| &**store).zip(changes).collect();
         let home = self.home.get();
         // What was committed is told to all, even where a green thread is interrupted meanwhile.
         let mut host = Patient::new(home.caller(py))?;
-        let done = now(sqlite(&home.open()?.store)?.change_all(&mut host, changes))?;
+        let done = now(home.open()?.store.change_all(&mut host, changes))?;
         for (queue, id, token) in settled {
             queue.get().forget(id, token);
         }
@@ -114,17 +112,7 @@ impl Transaction {
     }
 }
 
-fn sqlite(store: &SqlStore) -> PyResult<&SqliteStore> {
-    store.sqlite().ok_or_else(|| not_in_sqlite(&store.path().display().to_string()))
-}
-
-fn not_in_sqlite(what: &str) -> PyErr {
-    PyValueError::new_err(format!(
-        "a transaction changes queues in one SQLite database, and {what} is none"
-    ))
-}
-
-fn over() -> PyErr {
+pub(crate) fn over() -> PyErr {
     PyValueError::new_err("this transaction is over; begin another one with queue.transaction()")
 }
 
