@@ -41,9 +41,12 @@ impl Transaction {
         named: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, SqliteQueue>> {
         let Some(named) = named else { return Ok(self.home.bind(py).clone()) };
-        let queue = named
-            .cast::<SqliteQueue>()
-            .map_err(|_| not_in_sqlite(&named.get_type().to_string()))?;
+        let queue = named.cast::<SqliteQueue>().map_err(|_| {
+            let kind = named.get_type();
+            PyValueError::new_err(format!(
+                "a transaction changes queues in one SQLite database, and {kind} is none"
+            ))
+        })?;
         Ok(queue.clone())
     }
 
