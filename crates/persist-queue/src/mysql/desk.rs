@@ -1,7 +1,7 @@
 //! Where callers of this process ask for the next row. One of them asks the server for all who came
 //! meanwhile: their rows are claimed in one transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use super::failure::copy;
@@ -22,6 +22,8 @@ pub(super) struct Desk<A> {
 struct State<A> {
     last: u64,
     waiting: Vec<u64>,
+    /// Those who are not dropped: somebody may leave while it is asked for him.
+    present: HashSet<u64>,
     /// Somebody asks the server.
     led: bool,
     answers: HashMap<u64, Result<Option<A>>>,
@@ -29,7 +31,13 @@ struct State<A> {
 
 impl<A> Default for Desk<A> {
     fn default() -> Self {
-        let state = State { last: 0, waiting: Vec::new(), led: false, answers: HashMap::new() };
+        let state = State {
+            last: 0,
+            waiting: Vec::new(),
+            present: HashSet::new(),
+            led: false,
+            answers: HashMap::new(),
+        };
         Self { state: Mutex::new(state), served: Condvar::new() }
     }
 }
@@ -46,6 +54,7 @@ impl<A> Ticket<A> {
         state.last += 1;
         let number = state.last;
         state.waiting.push(number);
+        state.present.insert(number);
         Self { desk: Arc::clone(desk), number }
     }
 
@@ -84,6 +93,7 @@ impl<A> Drop for Ticket<A> {
     fn drop(&mut self) {
         let mut state = lock(&self.desk.state);
         state.waiting.retain(|number| *number != self.number);
+        state.present.remove(&self.number);
         let answer = state.answers.remove(&self.number);
         drop(state);
         // Outside of the lock: it goes back to the server.
@@ -101,8 +111,12 @@ impl<A> Lead<'_, A> {
     fn hand_out(&mut self, mut answers: impl Iterator<Item = Result<Option<A>>>) {
         let mut state = lock(&self.desk.state);
         for number in std::mem::take(&mut self.numbers) {
-            state.answers.insert(number, answers.next().unwrap_or(Ok(None)));
+            if state.present.contains(&number) {
+                state.answers.insert(number, answers.next().unwrap_or(Ok(None)));
+            }
         }
+        // What is left over is dropped by the caller's iterator, outside of the lock.
+        drop(state);
     }
 
     fn hand_out_error(&mut self, error: &Error) {
@@ -144,6 +158,19 @@ mod tests {
             .collect();
         assert_eq!(asked.into_inner(), 1);
         assert_eq!(got.iter().flatten().count(), 7);
+    }
+
+    #[test]
+    fn who_leaves_while_it_is_asked_for_him_leaves_his_answer_to_nobody() {
+        let desk = Arc::new(Desk::default());
+        let (stays, goes) = (Ticket::new(&desk), Ticket::new(&desk));
+        let item = Arc::new(());
+        let ask = |most| {
+            drop(goes);
+            Ok(vec![Arc::clone(&item); most])
+        };
+        let given = stays.serve(ask).unwrap();
+        assert_eq!((given.is_some(), Arc::strong_count(&item)), (true, 2));
     }
 
     #[test]

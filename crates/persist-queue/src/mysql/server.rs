@@ -27,8 +27,9 @@ pub(super) struct Server {
     pub(super) abilities: Abilities,
     queues: Mutex<HashMap<String, Weak<Shared>>>,
     pub(super) lives: Arc<Lives>,
-    /// Does for tasks what blocks.
-    pub(super) worker: Arc<Worker>,
+    /// Do for tasks what blocks, in turn.
+    workers: [Arc<Worker>; 4],
+    turn: AtomicUsize,
 }
 
 /// What differs from server to server.
@@ -73,7 +74,14 @@ impl Server {
         drop(session);
         let queues = Mutex::default();
         let lives = Lives::new(&pool);
-        let opened = Arc::new(Self { pool, abilities, queues, lives, worker: Arc::default() });
+        let opened = Arc::new(Self {
+            pool,
+            abilities,
+            queues,
+            lives,
+            workers: Default::default(),
+            turn: AtomicUsize::new(0),
+        });
         let mut registry = lock(&registry);
         if let Some(open) = registry.get(address).and_then(Weak::upgrade) {
             return Ok(open);
@@ -81,6 +89,12 @@ impl Server {
         registry.retain(|_, open| open.strong_count() > 0);
         registry.insert(address.clone(), Arc::downgrade(&opened));
         Ok(opened)
+    }
+
+    /// One who does for a task what blocks.
+    pub(super) fn worker(&self) -> Arc<Worker> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(&self.workers[turn % self.workers.len()])
     }
 
     pub(super) fn address(&self) -> &MySqlAddress {

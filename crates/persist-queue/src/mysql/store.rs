@@ -91,12 +91,12 @@ impl MySqlStore {
             .get(|| Attachment::new(&self.address, &self.options, self.acks).map(Arc::new))
     }
 
-    /// The thread that does what blocks for all tasks on this database.
+    /// One of the threads that do what blocks for tasks on this database.
     ///
     /// # Errors
     /// [`Error::Closed`].
     pub fn worker(&self) -> Result<Arc<Worker>> {
-        Ok(Arc::clone(&self.attached()?.server.worker))
+        Ok(self.attached()?.server.worker())
     }
 
     /// For who tries, and tries again whenever `signal` says that it may have come true.

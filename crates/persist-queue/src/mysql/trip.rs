@@ -291,7 +291,7 @@ impl Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         if !self.decided {
-            let worker = Arc::clone(&self.trip.server.worker);
+            let worker = self.trip.server.worker();
             self.trip.leave(&[self.row.id], Some(&worker));
         }
     }

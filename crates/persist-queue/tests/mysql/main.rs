@@ -8,6 +8,8 @@ mod plain;
 mod restart;
 #[path = "../support/mysql.rs"]
 mod server;
+#[cfg(feature = "tokio")]
+mod tasks;
 
 use persist_queue::{MySqlOptions, MySqlQueue};
 use server::Database;
