@@ -27,7 +27,10 @@ pub(super) struct Server {
     pub(super) abilities: Abilities,
     queues: Mutex<HashMap<String, Weak<Shared>>>,
     pub(super) lives: Arc<Lives>,
-    /// Do for tasks what blocks, in turn.
+    /// Asks for tasks, and waits for a connection where all are in use: what frees one must not stand
+    /// behind it.
+    pub(super) asks: Arc<Worker>,
+    /// Do for tasks all else that blocks, in turn.
     workers: [Arc<Worker>; 4],
     turn: AtomicUsize,
 }
@@ -79,6 +82,7 @@ impl Server {
             abilities,
             queues,
             lives,
+            asks: Arc::default(),
             workers: Default::default(),
             turn: AtomicUsize::new(0),
         });

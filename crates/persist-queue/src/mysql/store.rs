@@ -204,8 +204,8 @@ where
     host.offload(move || work(&attached)).await?.map_err(Into::into)
 }
 
-/// As [`work`], for work that changes nothing: it may be left out where the host is gone.
-pub(super) async fn look<R: Send + 'static, H: Host>(
+/// As [`work`], for who asks for something: it may be left out where the host is gone.
+pub(super) async fn ask<R: Send + 'static, H: Host>(
     host: &mut H,
     attached: &Arc<Attachment>,
     work: impl FnOnce(&Arc<Attachment>) -> Result<R> + Send + 'static,
@@ -213,8 +213,12 @@ pub(super) async fn look<R: Send + 'static, H: Host>(
 where
     H::Error: From<Error>,
 {
-    let attached = Arc::clone(attached);
-    host.look(move || work(&attached)).await?.map_err(Into::into)
+    let theirs = Arc::clone(attached);
+    let work = move || work(&theirs);
+    if host.worker().is_some() {
+        return attached.server.asks.run_if_awaited(work).await?.map_err(Into::into);
+    }
+    host.look(work).await?.map_err(Into::into)
 }
 
 impl Attachment {
