@@ -73,7 +73,8 @@ impl Server {
         let pool = Pool::new(address.clone());
         pool.open()?;
         let mut session = pool.take(address.connect_timeout)?;
-        let abilities = refused(Abilities::ask(&mut session), "ask", address)?;
+        let mut abilities = refused(Abilities::ask(&mut session), "ask", address)?;
+        abilities.skips_locked &= address.skip_locked;
         drop(session);
         let queues = Mutex::default();
         let lives = Lives::new(&pool);

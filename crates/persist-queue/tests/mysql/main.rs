@@ -3,8 +3,10 @@
 
 mod ack;
 mod batch;
+mod contention;
 mod errors;
 mod plain;
+mod processes;
 mod restart;
 #[path = "../support/mysql.rs"]
 mod server;
