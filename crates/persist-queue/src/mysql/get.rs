@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use mysql::Value;
 
+use super::claim::Picked;
 use super::desk::Ticket;
 use super::failure::is_duplicate;
 use super::shared::Owner;
@@ -131,14 +132,15 @@ impl Attachment {
                 let ticket = Ticket::new(&self.shared.desk);
                 ask(host, self, move |attached| {
                     let (server, shared) = (&attached.server, &attached.shared);
-                    ticket.serve(|most| server.claim(shared, patience, owner, most, None))
+                    ticket
+                        .serve(|most| server.claim(shared, patience, owner, Picked::Together(most)))
                 })
                 .await
             }
             Which::Id(id) | Which::Behind(id) => {
                 ask(host, self, move |attached| {
                     let (server, shared) = (&attached.server, &attached.shared);
-                    let claimed = server.claim(shared, patience, owner, 1, Some(id))?;
+                    let claimed = server.claim(shared, patience, owner, Picked::One(id))?;
                     Ok(claimed.into_iter().next())
                 })
                 .await
@@ -159,7 +161,7 @@ impl Attachment {
         let patience = self.options.timeout;
         for _ in 0..LOSSES {
             let found = ask(host, self, move |attached| {
-                attached.server.claim(&attached.shared, patience, owner, most, None)
+                attached.server.claim(&attached.shared, patience, owner, Picked::Many(most))
             })
             .await?;
             if found.is_empty() {
