@@ -1,7 +1,8 @@
 """Times the queues on a MySQL server of two packages side by side; see `compare.py`.
 
 `PERSISTQUEUE_MYSQL` says which server, as `mysql://root@127.0.0.1:3306`; without it a private
-MariaDB is started, as for the tests. Each commit is flushed there (`innodb_flush_log_at_trx_commit=1`).
+MariaDB is started, as for the tests. Each commit
+is flushed there (`innodb_flush_log_at_trx_commit=1`).
 """
 
 from __future__ import annotations

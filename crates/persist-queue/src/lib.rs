@@ -22,14 +22,16 @@
 //! and not a log: what is finished is gone. Limits: a record holds at most 4 GiB; Linux.
 //!
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
+//! * `MySqlQueue` and `MySqlAckQueue` (feature `mysql`) are shared by several machines.
 //! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
-//!   `AsyncSqliteAckQueue` and `AsyncSqliteDict` are what is in databases.
+//!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue` and `AsyncMySqlAckQueue` are what is
+//!   in databases.
 //! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes.
 //! * [`FileView`] looks at a queue and changes nothing.
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
 //!
 //! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `legacy` (converts folders that the
-//! Python library persist-queue wrote), `tokio`, `simulation` (a disk in memory, for tests).
+//! Python library persist-queue wrote), `sqlite` (default), `mysql`, `tokio`, `simulation` (a disk in memory, for tests).
 
 pub mod codec;
 mod durability;
@@ -51,6 +53,8 @@ pub use error::{Error, Result};
 #[cfg(feature = "tokio")]
 pub use file::AsyncFileQueue;
 pub use file::{FileQueue, FileView, Options, Rejected};
+#[cfg(all(feature = "mysql", feature = "tokio"))]
+pub use mysql::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlAckQueue, MySqlAddress, MySqlOptions, MySqlQueue};
 /// The SQLite that is used here, for connections of one's own: see [`SqliteQueue::put_in`].

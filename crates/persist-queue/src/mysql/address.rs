@@ -24,6 +24,7 @@ pub struct MySqlAddress {
     pub(super) tls: Tls,
     pub(super) connect_timeout: Duration,
     pub(super) max_connections: usize,
+    pub(super) skip_locked: bool,
 }
 
 /// Whether what goes over the wire is encrypted.
@@ -59,6 +60,7 @@ impl MySqlAddress {
             tls: Tls::Off,
             connect_timeout: Duration::from_secs(10),
             max_connections: 10,
+            skip_locked: true,
         }
     }
 
@@ -111,6 +113,15 @@ impl MySqlAddress {
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections.max(1);
+        self
+    }
+
+    /// Whether claims lock rows and pass those that are locked (`SKIP LOCKED`), where the server's version
+    /// can; they do by default. Otherwise who is slower with a row tries the next one. For servers that say
+    /// that they can and cannot.
+    #[must_use]
+    pub fn skip_locked(mut self, skip: bool) -> Self {
+        self.skip_locked = skip;
         self
     }
 

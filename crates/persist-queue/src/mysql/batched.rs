@@ -108,7 +108,7 @@ impl Drop for Flying {
         if back.is_empty() {
             return;
         }
-        let worker = Arc::clone(&self.attached.server.worker);
+        let worker = self.attached.server.worker();
         self.attached.aside(Some(&worker), move |attached| {
             attached.give_back(&back, false);
             Ok(())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::desk::Turn;
 use super::failure::column;
 use super::pool::Gave;
 use super::schema::{BEGIN, Pick, ROLLBACK};
@@ -12,6 +13,17 @@ use super::trip::{Claimed, Trip};
 use crate::Result;
 use crate::sql::{Kind, Row};
 
+/// Which rows are claimed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Picked {
+    /// The first so many, for several callers.
+    Together(usize),
+    /// The first so many.
+    Many(usize),
+    /// The one with this number.
+    One(i64),
+}
+
 impl Server {
     /// Claims rows that wait, or only one of them.
     pub(super) fn claim(
@@ -19,9 +31,12 @@ impl Server {
         shared: &Arc<Shared>,
         patience: Duration,
         owner: Owner,
-        most: usize,
-        only: Option<i64>,
+        pick: Picked,
     ) -> Result<Vec<Claimed>> {
+        let (most, only) = match pick {
+            Picked::Together(most) | Picked::Many(most) => (most, None),
+            Picked::One(id) => (1, Some(id)),
+        };
         let locks = self.abilities.skips_locked;
         let mut held = None;
         let rows = self.repeat("take an item from", patience, |session| {
@@ -45,7 +60,9 @@ impl Server {
             }
             return Ok(Vec::new());
         }
-        Ok(Trip::begin(self, shared, patience, owner, held, rows))
+        let together = matches!(pick, Picked::Together(_));
+        let turn = together.then(|| Turn::new(&shared.desk));
+        Ok(Trip::begin(self, shared, patience, owner, held, rows, turn))
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use mysql::Value;
 
+use super::claim::Picked;
 use super::desk::Ticket;
 use super::failure::is_duplicate;
 use super::shared::Owner;
-use super::store::{Attachment, MySqlStore, look, work};
+use super::store::{Attachment, MySqlStore, ask, work};
 use super::trip::{Claimed, Fate};
 use crate::sql::{Decode, Kind, Row, Undecoded, Which};
 use crate::wait::{Attempt, Host, Wait, Worker};
@@ -129,16 +130,17 @@ impl Attachment {
             Which::Next => {
                 // Before the work: who is at the desk is served with others.
                 let ticket = Ticket::new(&self.shared.desk);
-                look(host, self, move |attached| {
+                ask(host, self, move |attached| {
                     let (server, shared) = (&attached.server, &attached.shared);
-                    ticket.serve(|most| server.claim(shared, patience, owner, most, None))
+                    ticket
+                        .serve(|most| server.claim(shared, patience, owner, Picked::Together(most)))
                 })
                 .await
             }
             Which::Id(id) | Which::Behind(id) => {
-                look(host, self, move |attached| {
+                ask(host, self, move |attached| {
                     let (server, shared) = (&attached.server, &attached.shared);
-                    let claimed = server.claim(shared, patience, owner, 1, Some(id))?;
+                    let claimed = server.claim(shared, patience, owner, Picked::One(id))?;
                     Ok(claimed.into_iter().next())
                 })
                 .await
@@ -158,8 +160,8 @@ impl Attachment {
     {
         let patience = self.options.timeout;
         for _ in 0..LOSSES {
-            let found = look(host, self, move |attached| {
-                attached.server.claim(&attached.shared, patience, owner, most, None)
+            let found = ask(host, self, move |attached| {
+                attached.server.claim(&attached.shared, patience, owner, Picked::Many(most))
             })
             .await?;
             if found.is_empty() {

@@ -10,7 +10,7 @@ use super::failure::{Failure, column, explain};
 use super::pool::Pooled;
 use super::put::one;
 use super::schema::{BEGIN, COMMIT, Pick, ROLLBACK};
-use super::store::{Attachment, MySqlStore, look, work};
+use super::store::{Attachment, MySqlStore, ask, work};
 use crate::sql::{Held, Settlement, Which, milliseconds};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
@@ -70,7 +70,7 @@ impl Attachment {
             // Before the work: who is at the desk is served with others.
             let ticket = Ticket::new(&self.desk);
             let theirs = worker.clone();
-            let held = look(host, self, move |attached| {
+            let held = ask(host, self, move |attached| {
                 ticket.serve(|most| {
                     let held = attached.take_held(Which::Next, lease, most)?;
                     let alone = |held| Holding::new(attached, theirs.clone(), vec![held]);

@@ -32,6 +32,8 @@ mod server;
 mod settle;
 mod shared;
 mod store;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod trip;
 mod watch;
 
@@ -40,6 +42,8 @@ pub use address::{MySqlAddress, Tls};
 pub use options::MySqlOptions;
 pub use queue::MySqlQueue;
 pub use store::MySqlStore;
+#[cfg(feature = "tokio")]
+pub use tasks::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -27,8 +27,12 @@ pub(super) struct Server {
     pub(super) abilities: Abilities,
     queues: Mutex<HashMap<String, Weak<Shared>>>,
     pub(super) lives: Arc<Lives>,
-    /// Does for tasks what blocks.
-    pub(super) worker: Arc<Worker>,
+    /// Asks for tasks, and waits for a connection where all are in use: what frees one must not stand
+    /// behind it.
+    pub(super) asks: Arc<Worker>,
+    /// Do for tasks all else that blocks, in turn.
+    workers: [Arc<Worker>; 4],
+    turn: AtomicUsize,
 }
 
 /// What differs from server to server.
@@ -69,11 +73,20 @@ impl Server {
         let pool = Pool::new(address.clone());
         pool.open()?;
         let mut session = pool.take(address.connect_timeout)?;
-        let abilities = refused(Abilities::ask(&mut session), "ask", address)?;
+        let mut abilities = refused(Abilities::ask(&mut session), "ask", address)?;
+        abilities.skips_locked &= address.skip_locked;
         drop(session);
         let queues = Mutex::default();
         let lives = Lives::new(&pool);
-        let opened = Arc::new(Self { pool, abilities, queues, lives, worker: Arc::default() });
+        let opened = Arc::new(Self {
+            pool,
+            abilities,
+            queues,
+            lives,
+            asks: Arc::default(),
+            workers: Default::default(),
+            turn: AtomicUsize::new(0),
+        });
         let mut registry = lock(&registry);
         if let Some(open) = registry.get(address).and_then(Weak::upgrade) {
             return Ok(open);
@@ -81,6 +94,12 @@ impl Server {
         registry.retain(|_, open| open.strong_count() > 0);
         registry.insert(address.clone(), Arc::downgrade(&opened));
         Ok(opened)
+    }
+
+    /// One who does for a task what blocks.
+    pub(super) fn worker(&self) -> Arc<Worker> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        Arc::clone(&self.workers[turn % self.workers.len()])
     }
 
     pub(super) fn address(&self) -> &MySqlAddress {

@@ -99,12 +99,12 @@ impl MySqlStore {
             .get(|| Attachment::new(&self.address, &self.options, self.acks).map(Arc::new))
     }
 
-    /// The thread that does what blocks for all tasks on this database.
+    /// One of the threads that do what blocks for tasks on this database.
     ///
     /// # Errors
     /// [`Error::Closed`].
     pub fn worker(&self) -> Result<Arc<Worker>> {
-        Ok(Arc::clone(&self.attached()?.server.worker))
+        Ok(self.attached()?.server.worker())
     }
 
     /// For who tries, and tries again whenever `signal` says that it may have come true.
@@ -212,8 +212,8 @@ where
     host.offload(move || work(&attached)).await?.map_err(Into::into)
 }
 
-/// As [`work`], for work that changes nothing: it may be left out where the host is gone.
-pub(super) async fn look<R: Send + 'static, H: Host>(
+/// As [`work`], for who asks for something: it may be left out where the host is gone.
+pub(super) async fn ask<R: Send + 'static, H: Host>(
     host: &mut H,
     attached: &Arc<Attachment>,
     work: impl FnOnce(&Arc<Attachment>) -> Result<R> + Send + 'static,
@@ -221,8 +221,12 @@ pub(super) async fn look<R: Send + 'static, H: Host>(
 where
     H::Error: From<Error>,
 {
-    let attached = Arc::clone(attached);
-    host.look(move || work(&attached)).await?.map_err(Into::into)
+    let theirs = Arc::clone(attached);
+    let work = move || work(&theirs);
+    if host.worker().is_some() {
+        return attached.server.asks.run_if_awaited(work).await?.map_err(Into::into);
+    }
+    host.look(work).await?.map_err(Into::into)
 }
 
 impl Attachment {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::claim::numbers;
+use super::desk::Turn;
 use super::failure::{Failure, explain};
 use super::lock;
 use super::pool::Pooled;
@@ -34,6 +35,8 @@ pub(super) struct Trip {
     owner: Owner,
     state: Mutex<State>,
     changed: Condvar,
+    /// Where it was claimed for several callers.
+    _turn: Option<Turn<Claimed>>,
 }
 
 #[derive(Debug)]
@@ -68,6 +71,7 @@ impl Trip {
         owner: Owner,
         session: Option<Pooled>,
         rows: Vec<Row>,
+        turn: Option<Turn<Claimed>>,
     ) -> Vec<Claimed> {
         let state = State {
             session,
@@ -83,6 +87,7 @@ impl Trip {
             owner,
             state: Mutex::new(state),
             changed: Condvar::new(),
+            _turn: turn,
         });
         rows.into_iter()
             .map(|row| Claimed { trip: Arc::clone(&trip), row, decided: false })
@@ -291,7 +296,7 @@ impl Claimed {
 impl Drop for Claimed {
     fn drop(&mut self) {
         if !self.decided {
-            let worker = Arc::clone(&self.trip.server.worker);
+            let worker = self.trip.server.worker();
             self.trip.leave(&[self.row.id], Some(&worker));
         }
     }

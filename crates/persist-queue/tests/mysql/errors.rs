@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
 use persist_queue::codec::Bytes;
+use persist_queue::mysql::Tls;
 use persist_queue::{Error, MySqlAddress, MySqlOptions, MySqlQueue, Wait};
 
 use crate::database_or_return;
@@ -180,4 +181,20 @@ fn an_item_that_no_packet_can_hold_is_refused() {
     queue.put_many(vec![vec![3; 300_000]; 8], Wait::No).unwrap();
     assert_eq!(queue.len().unwrap(), 9);
     assert_eq!(queue.get_many(9, Wait::No).unwrap().len(), 9);
+}
+
+#[test]
+fn who_asks_for_tls_does_not_get_less() {
+    let database = database_or_return!();
+    let mut admin = database.admin();
+    let has_tls: Option<(String, String)> =
+        admin.query_first("SHOW VARIABLES LIKE 'have_ssl'").unwrap();
+    let address = database.address().connect_timeout(Duration::from_secs(2));
+    let preferred = address.clone().tls(Tls::Preferred);
+    MySqlOptions::new().open::<u8>(&preferred).unwrap();
+    if has_tls.is_some_and(|(_, value)| value == "YES") {
+        return;
+    }
+    let said = refusal(&address.tls(Tls::Required { ca: None }));
+    assert!(said.contains("no TLS"), "{said}");
 }

@@ -3,11 +3,15 @@
 
 mod ack;
 mod batch;
+mod contention;
 mod errors;
 mod plain;
+mod processes;
 mod restart;
 #[path = "../support/mysql.rs"]
 mod server;
+#[cfg(feature = "tokio")]
+mod tasks;
 
 use persist_queue::{MySqlOptions, MySqlQueue};
 use server::Database;
