@@ -30,6 +30,7 @@ class InDatabase:
             "serializer_name": serializer_name(serializer),
             "spell": self._speller(serializer),
             "work": self._work,
+            "joins_nameless": False,
             **options,
         }
 

@@ -7,9 +7,11 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeAlias, TypeVar
 
 from persistqueue import _native, serializers
+from persistqueue._async_pdict import AsyncPDict
 from persistqueue._database import MEMORY, InDatabase
 from persistqueue._folder import Durability, StrPath
 from persistqueue._handover import unpickled
+from persistqueue._native import AsyncTransaction
 from persistqueue._serializer import AnyRowSerializer
 from persistqueue._unique import speller
 from persistqueue.sqlackqueue import AckStatus, refused
@@ -19,9 +21,11 @@ __all__ = [
     "AsyncFIFOSQLiteQueue",
     "AsyncFILOSQLiteAckQueue",
     "AsyncFILOSQLiteQueue",
+    "AsyncPDict",
     "AsyncPriorityQueue",
     "AsyncSQLiteAckQueue",
     "AsyncSQLiteQueue",
+    "AsyncTransaction",
     "AsyncUniqueAckQ",
     "AsyncUniqueQ",
 ]
@@ -37,7 +41,8 @@ class _AsyncInDatabase(InDatabase, _native.AsyncSqliteQueue):
     as `db_file_name` in their folder.
 
     - `path`: `":memory:"` keeps the queue in memory; it ends with this object.
-    - `name`: a database holds any number of queues.
+    - `name`: a database holds any number of queues. The asynchronous classes of persist-queue 1.1.0
+      forget it: where their table has rows when the queue is opened, it is that one.
     - `serializer`: an object with `dumps(value)` and `loads(bytes)`, or `dump` and `load`. They
       may also be coroutine functions.
     - `auto_commit`: whether each call is a transaction of its own.
@@ -74,7 +79,7 @@ class _AsyncInDatabase(InDatabase, _native.AsyncSqliteQueue):
         }
         # Later the working directory may be another one.
         file = MEMORY if path == MEMORY else os.path.abspath(path)
-        self._plan(self._given(file, name, serializer, **options))
+        self._plan(self._given(file, name, serializer, joins_nameless=True, **options))
         self._arguments = {"path": file, "name": name, "serializer": serializer, **options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ use crate::options::{seconds, wait};
 #[pyclass(extends = AsyncSqliteQueue, subclass, frozen, module = "persistqueue._native")]
 #[derive(Debug, Default)]
 pub(crate) struct AsyncSqliteAckQueue {
-    held: Arc<Held>,
+    pub(crate) held: Arc<Held>,
 }
 
 /// Rows that were taken, and wait again where the call does not come to its end.

@@ -2,12 +2,16 @@
 
 mod ackqueue;
 mod async_ackqueue;
+mod async_dict;
+mod async_dict_walk;
 mod async_queue;
 mod async_sqlqueue;
+mod async_transaction;
 mod awaited;
 mod dict;
 mod errors;
 mod event_loop;
+mod first_call;
 mod folder;
 mod green;
 mod held;
@@ -35,9 +39,13 @@ mod _native {
     #[pymodule_export]
     use super::async_ackqueue::AsyncSqliteAckQueue;
     #[pymodule_export]
+    use super::async_dict::AsyncSqliteDict;
+    #[pymodule_export]
     use super::async_queue::AsyncFileQueue;
     #[pymodule_export]
     use super::async_sqlqueue::AsyncSqliteQueue;
+    #[pymodule_export]
+    use super::async_transaction::AsyncTransaction;
     #[pymodule_export]
     use super::dict::SqliteDict;
     #[pymodule_export]

@@ -25,6 +25,8 @@ pub(crate) struct Given<'py> {
     spell: Option<Py<PyAny>>,
     durability: Bound<'py, PyAny>,
     maxsize: i64,
+    /// Goes on in the table that asynchronous classes of 1.1.0 use.
+    joins_nameless: bool,
     work: Option<WorkOptions>,
 }
 
@@ -41,8 +43,8 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn new(given: Given<'_>) -> PyResult<Self> {
-        let place = format!("{}_{} in {}", given.kind, given.name, given.path.display());
-        let codec = RowCodec::new(&given.serializer, &given.serializer_name, given.spell, place)?;
+        let path = given.path.display().to_string();
+        let codec = RowCodec::new(&given.serializer, &given.serializer_name, given.spell, path)?;
         let maxsize = u64::try_from(given.maxsize).unwrap_or(0);
         // As the sqlite3 module takes it: less than nothing is no patience, and no number is none.
         let patience = Duration::try_from_secs_f64(given.timeout.max(0.0)).unwrap_or(Duration::MAX);
@@ -53,6 +55,7 @@ impl Plan {
             .timeout(patience)
             .auto_commit(given.auto_commit)
             .durability(level(&given.durability)?)
+            .joins_nameless(given.joins_nameless)
             .maxsize(maxsize);
         let options = match given.work {
             Some(work) => work.add_to(options)?,

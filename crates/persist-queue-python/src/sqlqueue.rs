@@ -155,6 +155,7 @@ impl SqliteQueue {
     fn _open(&self, py: Python<'_>, given: Given<'_>) -> PyResult<()> {
         let plan = Plan::new(given)?;
         let store = now(self.caller(py).offload(plan.opener()))?.map_err(Raised::from)?;
+        plan.codec.note_table(&store)?;
         self.open
             .set(Open { store: Arc::new(store), plan })
             .map_err(|_| PyValueError::new_err("the queue is open already"))

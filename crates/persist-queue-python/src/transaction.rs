@@ -114,7 +114,7 @@ impl Transaction {
     }
 }
 
-fn over() -> PyErr {
+pub(crate) fn over() -> PyErr {
     PyValueError::new_err("this transaction is over; begin another one with queue.transaction()")
 }
 

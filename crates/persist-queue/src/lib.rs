@@ -22,8 +22,8 @@
 //! and not a log: what is finished is gone. Limits: a record holds at most 4 GiB; Linux.
 //!
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
-//! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue` and
-//!   `AsyncSqliteAckQueue` are those in databases.
+//! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
+//!   `AsyncSqliteAckQueue` and `AsyncSqliteDict` are what is in databases.
 //! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes.
 //! * [`FileView`] looks at a queue and changes nothing.
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
@@ -53,7 +53,7 @@ pub use file::{FileQueue, FileView, Options, Rejected};
 #[cfg(feature = "sqlite")]
 pub use rusqlite;
 #[cfg(all(feature = "sqlite", feature = "tokio"))]
-pub use sqlite::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
+pub use sqlite::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteDict, AsyncSqliteQueue};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{DictOptions, SqliteAckQueue, SqliteDict, SqliteOptions, SqliteQueue};
 pub use wait::Wait;

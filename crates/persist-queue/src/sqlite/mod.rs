@@ -29,6 +29,7 @@ mod hold;
 mod holder;
 mod log_writes;
 mod look;
+mod nameless;
 mod numbers;
 mod options;
 mod peek;
@@ -51,6 +52,8 @@ mod value;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
+#[cfg(feature = "tokio")]
+pub use dict::AsyncSqliteDict;
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };

@@ -60,7 +60,15 @@ pub(super) const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
 
 impl Table {
     pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
-        let name = format!("{}_{queue}", prefix(kind, acks));
+        Self::with_name(kind, acks, format!("{}_{queue}", prefix(kind, acks)))
+    }
+
+    /// The one of queues without acknowledgements whose name was forgotten.
+    pub(super) fn nameless(kind: Kind) -> Self {
+        Self::with_name(kind, false, prefix(kind, false).to_owned())
+    }
+
+    fn with_name(kind: Kind, acks: bool, name: String) -> Self {
         let table = quote(&name);
         let order = match kind {
             Kind::Fifo | Kind::Unique => "_id",

@@ -14,7 +14,9 @@ use super::commit::Terms;
 use super::connection::Place;
 use super::database::{self, Database, Shared};
 use super::holder::Holder;
+use super::nameless::Nameless;
 use super::options::SqliteOptions;
+use super::schema::Table;
 use super::session::Session;
 use crate::process::per_process::PerProcess;
 use crate::wait::{Attempt, Host, Job, Outcome, Signal, Wait, Waiting, Worker};
@@ -133,12 +135,14 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteOptions::open_with`].
-    pub fn open(path: &Path, options: SqliteOptions, acks: bool) -> Result<Self> {
+    pub fn open(path: &Path, mut options: SqliteOptions, acks: bool) -> Result<Self> {
         options.durability.check()?;
-        let options = Arc::new(options);
         let place =
             if path == Path::new(":memory:") { Place::Memory } else { database::place(path)? };
-        let attachment = Arc::new(Attachment::new(&place, &options, acks)?);
+        let database = Database::open(&place, options.timeout)?;
+        options.nameless = options.nameless.decide(&database, &options, acks)?;
+        let options = Arc::new(options);
+        let attachment = Arc::new(Attachment::new(database, &options, acks)?);
         Ok(Self {
             attachment: PerProcess::new(attachment),
             closed: AtomicBool::new(false),
@@ -151,6 +155,14 @@ impl SqliteStore {
     /// The database file, as an absolute path, or `:memory:`.
     pub fn path(&self) -> &Path {
         self.place.path()
+    }
+
+    /// The name of its table.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn table(&self) -> Result<String> {
+        Ok(self.attached()?.shared.table.name.clone())
     }
 
     /// The options that it was opened with.
@@ -167,7 +179,10 @@ impl SqliteStore {
         if self.is_closed() {
             return Err(Error::Closed { path: self.path().to_owned() });
         }
-        self.attachment.get(|| Attachment::new(&self.place, &self.options, self.acks).map(Arc::new))
+        self.attachment.get(|| {
+            let database = Database::open(&self.place, self.options.timeout)?;
+            Attachment::new(database, &self.options, self.acks).map(Arc::new)
+        })
     }
 
     /// The thread that does what blocks for all tasks on this database.
@@ -216,6 +231,7 @@ impl SqliteStore {
             self.closed.store(false, Ordering::SeqCst);
             return Err(error);
         }
+        attached.shared.openers.fetch_sub(1, Ordering::SeqCst);
         attached.shared.claims().leave(attached.handle);
         if let Some(holder) = &attached.holder {
             holder.leave();
@@ -364,18 +380,22 @@ impl Attachment {
         Ok(self.database.write_later(&worker, terms, work, guard).await)
     }
 
-    fn new(place: &Place, options: &Arc<SqliteOptions>, acks: bool) -> Result<Self> {
+    fn new(database: Arc<Database>, options: &Arc<SqliteOptions>, acks: bool) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let database = Database::open(place, options.timeout)?;
-        let shared = database.queue(options.kind, acks, &options.name, options.timeout)?;
+        let table = match options.nameless {
+            Nameless::Always => Table::nameless(options.kind),
+            Nameless::Never | Nameless::WhereUsed => Table::new(options.kind, acks, &options.name),
+        };
+        let shared = database.queue(table, options.timeout)?;
         database.promise(options.durability);
-        let holder = acks.then(|| Holder::new(place)).transpose()?;
+        let holder = acks.then(|| Holder::new(&database.place)).transpose()?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let batch = (!acks && !options.auto_commit).then(|| Batch::new(options.kind));
         let attachment = Self { database, shared, handle, holder, batch };
         if acks && options.auto_resume {
             attachment.resume(options)?;
         }
+        attachment.shared.openers.fetch_add(1, Ordering::SeqCst);
         Ok(attachment)
     }
 }
