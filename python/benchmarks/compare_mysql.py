@@ -8,14 +8,12 @@ is flushed there (`innodb_flush_log_at_trx_commit=1`).
 from __future__ import annotations
 
 import os
-import sys
+import subprocess
 from pathlib import Path
 
 from compare import main
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-from mysql_server import shared_server
+SERVER = Path(__file__).parents[2] / "crates/persist-queue/tests/support/mysql-server"
 
 PROGRAM = r"""
 import json, os, subprocess, sys, threading, time, uuid
@@ -114,6 +112,12 @@ print(json.dumps(result))
 """
 
 if __name__ == "__main__":
-    with shared_server() as server:
-        os.environ["PERSISTQUEUE_MYSQL"] = f"mysql://{server.user}@{server.host}:{server.port}"
+    if "PERSISTQUEUE_MYSQL" in os.environ:
         main(PROGRAM)
+    else:
+        # It ends when its standard input is closed.
+        pipe = subprocess.PIPE
+        with subprocess.Popen([SERVER], stdin=pipe, stdout=pipe, text=True) as server:
+            assert server.stdout is not None
+            os.environ["PERSISTQUEUE_MYSQL"] = server.stdout.readline().strip()
+            main(PROGRAM)
