@@ -2,4 +2,4 @@
 
 mod kind;
 
-pub use kind::{Kind, Status};
+pub use kind::{Flavour, Kind, Status};

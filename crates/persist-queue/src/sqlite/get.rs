@@ -416,7 +416,7 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
 }
 
 /// As [`read`], with all that it takes to put the row back.
-fn read_waiting(row: &rusqlite::Row<'_>, table: &Table) -> rusqlite::Result<Row> {
+pub(super) fn read_waiting(row: &rusqlite::Row<'_>, table: &Table) -> rusqlite::Result<Row> {
     let mut read = read(row)?;
     if table.kind == Kind::Priority {
         read.priority = row.get(3)?;

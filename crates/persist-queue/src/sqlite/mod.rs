@@ -12,6 +12,7 @@
 mod ack;
 mod ack_queue;
 mod ahead;
+mod aside;
 mod batch;
 mod batched;
 mod claims;
@@ -40,6 +41,7 @@ mod room;
 mod scan;
 mod schema;
 mod schema_ack;
+mod schema_aside;
 mod schema_batch;
 mod session;
 mod store;
@@ -48,9 +50,11 @@ mod system_calls;
 mod tasks;
 mod transaction;
 mod value;
+mod view;
 
 pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
+pub use aside::Aside;
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
@@ -62,6 +66,7 @@ pub use store::{Decode, Put, PutOptions, Row, SqliteStore, Undecoded, Which};
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
 pub use transaction::Change;
+pub use view::{QueueTable, Seen, SqliteView};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -59,6 +59,11 @@ impl SqliteOptions {
         self
     }
 
+    /// The order of the items, as it was set.
+    pub fn order(&self) -> Kind {
+        self.kind
+    }
+
     /// The name of the queue; a database holds any number of queues. `default` by default.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {

@@ -60,7 +60,7 @@ pub(super) const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
 
 impl Table {
     pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
-        let name = format!("{}_{queue}", prefix(kind, acks));
+        let name = table_name(kind, acks, queue);
         let table = quote(&name);
         let order = match kind {
             Kind::Fifo | Kind::Unique => "_id",
@@ -202,6 +202,11 @@ impl Table {
         }
         indexes
     }
+}
+
+/// What the table of a queue is called.
+pub(super) fn table_name(kind: Kind, acks: bool, queue: &str) -> String {
+    format!("{}_{queue}", prefix(kind, acks))
 }
 
 fn prefix(kind: Kind, acks: bool) -> &'static str {
