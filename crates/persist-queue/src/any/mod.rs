@@ -24,6 +24,7 @@ mod list;
 mod locator;
 mod open;
 mod queue;
+mod resume;
 mod stats;
 mod view;
 
@@ -31,6 +32,7 @@ pub use list::{Listed, list};
 pub use locator::{Locator, MysqlLocator, SqliteLocator};
 pub use open::{Opening, Place};
 pub use queue::{AnyQueue, Item, Taken};
+pub use resume::Resumable;
 pub use stats::Stats;
 pub use view::{AnyView, Entry};
 

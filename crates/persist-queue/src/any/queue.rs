@@ -1,7 +1,10 @@
 //! A queue of bytes, whatever holds it.
 
+use std::path::Path;
+
 use super::locator::Locator;
 use super::open::{Opening, Place};
+use super::resume::Resumable;
 use super::view::AnyView;
 use crate::file::{FileStore, Options, Patience};
 use crate::sql::Kind;
@@ -170,6 +173,29 @@ impl AnyQueue {
                     .collect();
                 Ok(Taken { items, hold: Some(Hold::Aside(aside)) })
             }
+        }
+    }
+
+    /// Goes on with puts that were ended early and are called `name`, or begins them. In a folder nobody
+    /// else may put until they are finished.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a name that is no part of a file's name; [`Error::Io`],
+    /// [`Error::Locked`], [`Error::Database`].
+    pub fn resumable(&self, name: &str) -> Result<Resumable<'_>> {
+        match (&self.store, &self.place) {
+            (Store::Sqlite(store), Place::Sqlite { table, .. }) => {
+                Resumable::in_table(self, store, table.table(), name)
+            }
+            _ => Resumable::in_folder(self, name),
+        }
+    }
+
+    /// The folder or database, as an absolute path.
+    pub fn path(&self) -> &Path {
+        match &self.store {
+            Store::File { store, .. } => store.dir(),
+            Store::Sqlite(store) => store.path(),
         }
     }
 

@@ -59,6 +59,11 @@ impl SqliteOptions {
         self
     }
 
+    /// How long a call waits for other processes.
+    pub fn patience(&self) -> Duration {
+        self.timeout
+    }
+
     /// The order of the items, as it was set.
     pub fn order(&self) -> Kind {
         self.kind

@@ -196,7 +196,8 @@ fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
 }
 
 impl QueueTable {
-    fn table(&self) -> String {
+    /// What the table is called in the database.
+    pub fn table(&self) -> String {
         super::schema::table_name(self.flavour.kind, self.flavour.acks, &self.name)
     }
 }
