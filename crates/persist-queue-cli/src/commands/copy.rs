@@ -11,6 +11,7 @@ use super::export::next_unfinished;
 use crate::failure::{Exit, Failure, Result};
 use crate::open::{Format, Source};
 use crate::serializer::Serializer;
+use crate::streams::Streams;
 
 const BATCH: usize = 1000;
 
@@ -18,7 +19,8 @@ const BATCH: usize = 1000;
 ///
 /// A copy that was ended early, also by a kill, goes on where it was when the same command is run
 /// again: each item is copied once, if meanwhile nobody takes from the first queue and, where the
-/// second one is a folder, nobody else puts into it.
+/// second one is a folder, nobody else puts into it. A copy that is done is not done again but with
+/// --again.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -29,16 +31,19 @@ pub(crate) struct Args {
     /// The serializer of the second queue [default: as it remembers; else that of the first one]
     #[arg(long, value_enum, value_name = "NAME")]
     to_serializer: Option<Serializer>,
+    /// Copy once more what was copied before
+    #[arg(long)]
+    again: bool,
 }
 
 impl Args {
     pub(super) fn new(from: Locator, to: Locator, format: Format) -> Self {
         let from = Source { queue: from, format: Format { serializer: None } };
-        Self { from, to, to_serializer: format.serializer }
+        Self { from, to, to_serializer: format.serializer, again: false }
     }
 }
 
-pub(crate) fn run(args: &Args) -> Result<Exit> {
+pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
     let (mut view, serializer) = args.from.look()?;
     let new = args.to_serializer.unwrap_or(serializer);
     let queue = AnyQueue::open(&args.to, &Opening::new().create(true).codec(new.name()))?;
@@ -59,6 +64,17 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
         batch: Vec::new(),
         priority: 0,
     };
+    if args.again {
+        copy.puts.again()?;
+    }
+    if copy.puts.is_finished() {
+        let (from, to) = (&args.from.queue, &args.to);
+        writeln!(
+            streams.err,
+            "persistq: {from} was copied to {to} before; --again copies it anew"
+        )?;
+        return Ok(Exit::Done);
+    }
     for _ in 0..copy.puts.done() {
         if next_unfinished(&mut view)?.is_none() {
             break;

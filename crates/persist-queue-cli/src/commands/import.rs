@@ -22,7 +22,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, streams: &mut Streams) -> Result<Exit> {
     match args.from {
         Some(dir) if dir.is_dir() => {
-            copy::run(&copy::Args::new(Locator::File(dir), args.queue.queue, args.queue.format))
+            let from = Locator::File(dir);
+            copy::run(&copy::Args::new(from, args.queue.queue, args.queue.format), streams)
         }
         lines => put::run(&put::Args::of_json_lines(args.queue, lines), streams),
     }

@@ -60,7 +60,7 @@ impl Command {
             Self::Dead(args) => dead::run(&args, streams),
             Self::Export(args) => export::run(&args, streams),
             Self::Import(args) => import::run(args, streams),
-            Self::Copy(args) => copy::run(&args),
+            Self::Copy(args) => copy::run(&args, streams),
             Self::Completions(args) => completions::run(&args, streams),
             Self::Man(args) => man::run(&args, streams),
             Self::Demo(args) => demonstrate(demo::run(&args)),

@@ -1,6 +1,7 @@
 //! `persistq put`.
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub(crate) struct Args {
     /// Say on standard output how many items were stored
     #[arg(long)]
     count: bool,
-    /// Leave out as many lines as an earlier run under this name has stored that was ended early
+    /// Leave out as many lines as an earlier run under this name has stored; all if it came to its end
     ///
     /// Exact in a database. In a folder it is exact where nobody else puts from the start of the
     /// first run to the end of the last one.
@@ -138,18 +139,28 @@ impl Put<'_> {
             let name = path.display().to_string();
             let mut file = fs::File::open(path)
                 .map_err(|error| Failure::failed(format!("cannot read {name}: {error}")))?;
-            return self.lines(Lines::new(&mut file, &name));
+            return self.lines(Lines::new(&mut file, &name), &mut streams.err);
         }
-        self.lines(Lines::new(&mut *streams.input, "standard input"))
+        let lines = Lines::new(&mut *streams.input, "standard input");
+        self.lines(lines, &mut streams.err)
     }
 
-    fn lines(&mut self, mut lines: Lines<'_>) -> Result<()> {
+    fn lines(&mut self, mut lines: Lines<'_>, err: &mut dyn Write) -> Result<()> {
         let most = if self.args.maxsize > 0 { 1 } else { BATCH };
         let mut resumable = match &self.args.resume {
             Some(name) => Some(self.queue.resumable(name)?),
             None => None,
         };
         if let Some(resumable) = &resumable {
+            if resumable.is_finished() {
+                let name = self.args.resume.as_deref().unwrap_or_default();
+                let queue = &self.args.queue.queue;
+                writeln!(
+                    err,
+                    "persistq: the run '{name}' of {queue} was done before; nothing to put"
+                )?;
+                return Ok(());
+            }
             for _ in 0..resumable.done() {
                 if lines.next()?.is_none() {
                     break;

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::shell::{Shell, all_kinds};
+use crate::shell::{Shell, all_kinds, kill_after};
 
 #[test]
 fn a_copy_has_all_items_and_leaves_the_first_queue_alone() {
@@ -19,8 +19,12 @@ fn a_copy_has_all_items_and_leaves_the_first_queue_alone() {
             lines.reverse();
         }
         assert_eq!(lines.join("\n") + "\n", items, "{queue}");
-        // A second copy is a second one.
-        shell.run(&["copy", "from", &to]);
+        // What is done is not done again by accident.
+        let came = shell.call(&["copy", "from", &to]);
+        assert_eq!(came.code, Some(0), "{came:?}");
+        assert!(came.err.contains("--again"), "{came:?}");
+        assert_eq!(shell.run(&["len", &to]), "0\n", "{queue}");
+        shell.run(&["copy", "from", &to, "--again"]);
         assert_eq!(shell.run(&["len", &to]), "3\n", "{queue}");
         shell.run(&["purge", &to, "--yes"]);
     }
@@ -40,27 +44,23 @@ fn a_copy_translates_between_serializers_and_keeps_priorities() {
 #[test]
 fn a_copy_that_is_killed_goes_on_and_doubles_nothing() {
     let shell = Shell::new();
-    let items: String = (0..60_000).map(|number| format!("{number}\n")).collect();
+    let items = crate::stream::numbers(60_000);
     shell.run_with(&["put", "from"], &items);
     for to in ["to", "sqlite:to.db"] {
         let mut kills = 0;
         for round in 1..40 {
-            let mut copy =
-                shell.command(&["copy", "from", to]).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(12 * round));
-            if copy.try_wait().unwrap().is_some() {
+            let copy = shell.command(&["copy", "from", to]).stderr(Stdio::null()).spawn().unwrap();
+            if kill_after(copy, Duration::from_millis(8 * round)) {
                 break;
             }
-            copy.kill().unwrap();
-            copy.wait().unwrap();
             kills += 1;
         }
-        // Whatever the last one did: a whole copy, or a rest.
-        if shell.run(&["len", to]) != "60000\n" {
-            shell.run(&["copy", "from", to]);
-        }
+        assert_eq!(shell.call(&["copy", "from", to]).code, Some(0));
         assert!(kills > 0);
-        assert!(shell.run(&["get", to, "--all"]) == items, "{to} is not the same");
+        let got = shell.run(&["get", to, "--all"]);
+        let first = got.lines().zip(items.lines()).position(|(got, put)| got != put);
+        let lines = got.lines().count();
+        assert!(got == items, "{to}: line {first:?} of {lines} is another one after {kills} kills");
     }
 }
 
@@ -81,7 +81,7 @@ fn a_folder_of_persist_queue_1_is_written_and_read() {
     for count in [0, 1, 99, 100, 101, 250] {
         for serializer in ["pickle", "json", "msgpack", "cbor"] {
             let (queue, old) = (format!("q{serializer}{count}"), format!("o{serializer}{count}"));
-            let lines: String = (0..count).map(|number| format!("{{\"n\":{number}}}\n")).collect();
+            let lines = crate::stream::numbers(count);
             shell.run_with(&["put", &queue, "--json", "--serializer", serializer], &lines);
             shell.run(&["export", &queue, "--legacy", &old]);
             assert_eq!(shell.run(&["len", &old]), format!("{count}\n"));

@@ -3,6 +3,9 @@
 use std::io::{BufRead, BufReader};
 use std::time::Instant;
 
+use persist_queue::Wait;
+use persist_queue::sqlite::PutOptions;
+
 use crate::shell::{Shell, all_kinds};
 
 #[test]
@@ -97,7 +100,7 @@ fn what_python_alone_can_make_stays_and_its_bytes_can_be_had() {
     shell.run(&["put", "q", "before"]);
     let opening = persist_queue::any::Opening::new();
     let queue = persist_queue::any::open(shell.path("q").to_str().unwrap(), &opening).unwrap();
-    queue.put(&[pickle.to_vec()], Default::default(), persist_queue::Wait::No).unwrap();
+    queue.put(&[pickle.to_vec()], PutOptions::default(), Wait::No).unwrap();
     drop(queue);
     let came = shell.call(&["get", "q", "--all"]);
     assert_eq!((came.code, came.out.as_str()), (Some(1), "before\n"), "{came:?}");

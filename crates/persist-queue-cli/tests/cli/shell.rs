@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use persist_queue::sql::Flavour;
 use tempfile::TempDir;
@@ -69,6 +70,13 @@ impl Shell {
         assert_eq!((came.code, came.err.as_str()), (Some(0), ""), "{args:?}");
         came.out
     }
+}
+
+/// Kills a process after a while. Says whether it had ended before.
+pub(crate) fn kill_after(mut child: Child, time: Duration) -> bool {
+    std::thread::sleep(time);
+    child.kill().unwrap();
+    child.wait().unwrap().code().is_some()
 }
 
 /// A name for each kind of queue.

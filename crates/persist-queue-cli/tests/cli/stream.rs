@@ -4,10 +4,16 @@ use std::fs::{self, File};
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::shell::Shell;
+use crate::shell::{Shell, kill_after};
 
-fn numbers(count: u64) -> String {
-    (1..=count).map(|number| format!("{number}\n")).collect()
+/// So many lines, from 1 on.
+pub(crate) fn numbers(count: u64) -> String {
+    let mut lines = String::new();
+    for number in 1..=count {
+        lines.push_str(&number.to_string());
+        lines.push('\n');
+    }
+    lines
 }
 
 #[test]
@@ -27,18 +33,13 @@ fn a_put_that_is_killed_and_resumed_has_each_line_once() {
         let args = ["put", queue, "--lines", "lines", "--resume", "lines"];
         let mut kills = 0;
         for round in 1..30 {
-            let mut put = shell.command(&args).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(7 * round));
-            if put.try_wait().unwrap().is_some() {
+            let put = shell.command(&args).spawn().unwrap();
+            if kill_after(put, Duration::from_millis(7 * round)) {
                 break;
             }
-            put.kill().unwrap();
-            put.wait().unwrap();
             kills += 1;
         }
-        if shell.run(&["len", queue]) != "200000\n" {
-            shell.run(&args);
-        }
+        assert_eq!(shell.call(&args).code, Some(0));
         assert!(kills > 0);
         assert!(shell.run(&["get", queue, "--all"]) == lines, "{queue}: other lines came out");
     }
@@ -55,14 +56,8 @@ fn a_get_that_is_killed_loses_nothing_and_doubles_at_most_its_last_batch() {
         for round in 1..30 {
             let path = shell.path(&format!("out{round}"));
             let mut get = shell.command(&["get", queue, "--all"]);
-            let mut get =
-                get.stdout(File::create(&path).unwrap()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(5 * round));
-            let ended = get.try_wait().unwrap().is_some();
-            if !ended {
-                get.kill().unwrap();
-                get.wait().unwrap();
-            }
+            let get = get.stdout(File::create(&path).unwrap()).stderr(Stdio::null());
+            let ended = kill_after(get.spawn().unwrap(), Duration::from_millis(5 * round));
             runs.push(fs::read_to_string(&path).unwrap());
             if ended {
                 break;

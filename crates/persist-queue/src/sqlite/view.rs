@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::connection::explain;
 use super::get::read;
@@ -55,15 +55,14 @@ impl SqliteView {
         if let Err(reason) = system_calls::install() {
             return Err(Error::Database { action: "open", path, source: reason.into() });
         }
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let open = || {
-            let connection = Connection::open_with_flags(&path, flags)?;
-            connection.busy_timeout(PATIENCE)?;
-            // Only this reads the file.
-            connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
-            Ok(connection)
+        let connection = match open_as(&path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
+            // A process that was killed has left a log that must be taken up first.
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+                open_as(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            }
+            opened => opened,
         };
-        let connection = open().map_err(|error| explain("open", &path, error))?;
+        let connection = connection.map_err(|error| explain("open", &path, error))?;
         Ok(Self { path, connection })
     }
 
@@ -189,6 +188,15 @@ impl SqliteView {
         };
         self.explained(check())
     }
+}
+
+fn open_as(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.execute_batch("PRAGMA query_only = ON")?;
+    // Only this reads the file.
+    connection.query_row("SELECT COUNT(*) FROM sqlite_master", [], |_| Ok(()))?;
+    Ok(connection)
 }
 
 fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
