@@ -17,6 +17,7 @@ __all__ = [
     "SqliteDict",
     "SqliteQueue",
     "Transaction",
+    "run_command",
 ]
 
 @type_check_only
@@ -413,3 +414,5 @@ class Transaction:
         traceback: TracebackType | None = None,
         /,
     ) -> None: ...
+
+def run_command(arguments: list[str], program: list[str]) -> int: ...

@@ -7,6 +7,7 @@ mod failure;
 mod input;
 mod open;
 mod output;
+mod program;
 mod seconds;
 mod serializer;
 mod streams;
@@ -18,6 +19,7 @@ use clap::{CommandFactory, Parser};
 
 use commands::Command;
 pub use failure::Exit;
+pub use program::set_program;
 pub use streams::Streams;
 
 /// Queues on disk, from a shell

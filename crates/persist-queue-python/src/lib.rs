@@ -5,6 +5,7 @@ mod async_ackqueue;
 mod async_queue;
 mod async_sqlqueue;
 mod awaited;
+mod command;
 mod dict;
 mod errors;
 mod event_loop;
@@ -38,6 +39,8 @@ mod _native {
     use super::async_queue::AsyncFileQueue;
     #[pymodule_export]
     use super::async_sqlqueue::AsyncSqliteQueue;
+    #[pymodule_export]
+    use super::command::run_command;
     #[pymodule_export]
     use super::dict::SqliteDict;
     #[pymodule_export]

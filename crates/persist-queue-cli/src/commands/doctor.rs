@@ -71,15 +71,20 @@ impl Found {
                         found.wrong.push(format!("item {id} is no {serializer}: {why}"));
                     }
                 }
-                Err(Error::Corrupted { path, offset, bytes, records, .. }) => {
-                    let path = path.display();
-                    found.wrong.push(format!(
-                        "{path} is damaged at byte {offset}: {records} record(s) lost in {bytes} \
-                         byte(s)"
-                    ));
-                }
+                Err(error @ Error::Corrupted { .. }) => found.wrong.push(damaged(&error)),
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// What is damaged, of a look that goes on by itself.
+pub(super) fn damaged(error: &Error) -> String {
+    match error {
+        Error::Corrupted { path, offset, bytes, records, .. } => format!(
+            "{} is damaged at byte {offset}: {records} record(s) lost in {bytes} byte(s)",
+            path.display()
+        ),
+        error => error.to_string(),
     }
 }

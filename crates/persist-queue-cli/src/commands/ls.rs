@@ -30,7 +30,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
         match (counted, args.json) {
             (Ok(counted), true) => writeln!(streams.out, "{}", Value::Object(counted))?,
             (Ok(counted), false) => {
-                let depth = counted.get("depth").unwrap_or(&Value::Null);
+                let depth = counted.get("depth").map(Value::to_string).unwrap_or_default();
                 writeln!(streams.out, "{depth:>10}  {:<13} {locator}", stats::kind(&place))?;
             }
             // One that cannot be read is there all the same.

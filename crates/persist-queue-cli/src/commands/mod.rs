@@ -15,6 +15,7 @@ mod man;
 mod peek;
 mod purge;
 mod put;
+mod repair;
 mod stats;
 
 use clap::Subcommand;
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Stats(stats::Args),
     Ls(ls::Args),
     Doctor(doctor::Args),
+    Repair(repair::Args),
     Purge(purge::Args),
     Dead(dead::Args),
     Export(export::Args),
@@ -56,6 +58,7 @@ impl Command {
             Self::Stats(args) => stats::run(&args, streams),
             Self::Ls(args) => ls::run(&args, streams),
             Self::Doctor(args) => doctor::run(&args, streams),
+            Self::Repair(args) => repair::run(&args, streams),
             Self::Purge(args) => purge::run(&args, streams),
             Self::Dead(args) => dead::run(&args, streams),
             Self::Export(args) => export::run(&args, streams),

@@ -6,6 +6,7 @@
 )]
 
 mod copy;
+mod docs;
 mod get;
 mod look;
 mod put;
