@@ -12,11 +12,13 @@ mod legacy;
 mod len;
 mod ls;
 mod man;
+mod metrics;
 mod peek;
 mod purge;
 mod put;
 mod repair;
 mod stats;
+mod watch;
 
 use clap::Subcommand;
 
@@ -39,6 +41,7 @@ pub(crate) enum Command {
     Export(export::Args),
     Import(import::Args),
     Copy(copy::Args),
+    Watch(watch::Args),
     Completions(completions::Args),
     Man(man::Args),
     Demo(demo::Args),
@@ -64,6 +67,7 @@ impl Command {
             Self::Export(args) => export::run(&args, streams),
             Self::Import(args) => import::run(args, streams),
             Self::Copy(args) => copy::run(&args, streams),
+            Self::Watch(args) => watch::run(&args, streams),
             Self::Completions(args) => completions::run(&args, streams),
             Self::Man(args) => man::run(&args, streams),
             Self::Demo(args) => demonstrate(demo::run(&args)),

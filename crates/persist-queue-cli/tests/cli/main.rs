@@ -13,3 +13,4 @@ mod put;
 mod settle;
 mod shell;
 mod stream;
+mod watch;
