@@ -19,6 +19,7 @@ __all__ = [
     "SqliteDict",
     "SqliteQueue",
     "Transaction",
+    "run_command",
 ]
 
 @type_check_only
@@ -491,3 +492,4 @@ class AsyncTransaction:
         traceback: TracebackType | None = None,
         /,
     ) -> Coroutine[Any, Any, None]: ...
+def run_command(arguments: list[str], program: list[str]) -> int: ...

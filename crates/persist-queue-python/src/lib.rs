@@ -8,6 +8,7 @@ mod async_queue;
 mod async_sqlqueue;
 mod async_transaction;
 mod awaited;
+mod command;
 mod dict;
 mod errors;
 mod event_loop;
@@ -47,6 +48,8 @@ mod _native {
     use super::async_sqlqueue::AsyncSqliteQueue;
     #[pymodule_export]
     use super::async_transaction::AsyncTransaction;
+    #[pymodule_export]
+    use super::command::run_command;
     #[pymodule_export]
     use super::dict::SqliteDict;
     #[pymodule_export]

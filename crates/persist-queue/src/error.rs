@@ -109,6 +109,14 @@ pub enum Error {
         /// What is wrong, and what to do.
         reason: String,
     },
+    /// There is no queue where one was looked for. Nothing was made.
+    #[error("there is no queue in {}: {reason}", path.display())]
+    NotFound {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What is there instead.
+        reason: String,
+    },
     /// The queue was written with another serializer. No item was touched.
     #[error(
         "{} was written with the serializer '{stored}' and cannot be opened with '{asked}'; \

@@ -28,11 +28,14 @@
 //!   in databases.
 //! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes.
 //! * [`FileView`] looks at a queue and changes nothing.
+//! * [`any`] opens whatever queue a path or URL names, as a queue of bytes.
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
 //!
 //! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `legacy` (converts folders that the
 //! Python library persist-queue wrote), `sqlite` (default), `mysql`, `tokio`, `simulation` (a disk in memory, for tests).
 
+#[cfg(feature = "sqlite")]
+pub mod any;
 pub mod codec;
 mod durability;
 mod error;

@@ -44,7 +44,10 @@ impl Child {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        let mut process = Command::new(std::env::current_exe()?)
+        let program = crate::program::get()?;
+        let (first, rest) = program.split_first().ok_or(io::ErrorKind::NotFound)?;
+        let mut process = Command::new(first)
+            .args(rest)
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -19,6 +19,7 @@ pub mod legacy;
 mod locks;
 mod log;
 mod options;
+mod probe;
 mod promise;
 mod put;
 mod quarantine;
@@ -38,6 +39,7 @@ mod window;
 #[cfg(feature = "tokio")]
 pub use async_queue::AsyncFileQueue;
 pub use options::Options;
+pub use probe::{Folder, probe};
 pub use queue::{FileQueue, Iter, Rejected};
 pub use store::{FileStore, Patience, Taken, Took};
 pub use take::Fate;

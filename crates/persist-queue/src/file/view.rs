@@ -76,6 +76,11 @@ impl FileView {
         self.len() == 0
     }
 
+    /// How many records were ever put in this queue.
+    pub fn put_so_far(&self) -> u64 {
+        self.head.sequence
+    }
+
     /// Starts again at the first record.
     pub fn rewind(&mut self) {
         self.cursor = self.control.tail;

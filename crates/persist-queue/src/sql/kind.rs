@@ -1,5 +1,10 @@
 //! Kinds of queue, and what becomes of an item, as values.
 
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Error;
+
 /// In which order items come out, and which may stand side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Kind {
@@ -54,4 +59,59 @@ pub enum Status {
 impl Status {
     /// How the numbers of those that wait compare: they are below this.
     pub(crate) const WAITING_BELOW: Self = Self::Held;
+}
+
+/// A kind of queue, with or without acknowledgements, as it is spelled in URLs: `fifo`, `filo`, `unique`,
+/// `priority`; `ack`, `ack-filo`, `ack-unique`, `ack-priority`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flavour {
+    /// The order of its items.
+    pub kind: Kind,
+    /// Whether they are kept until they are acknowledged.
+    pub acks: bool,
+}
+
+impl Flavour {
+    /// All that there are.
+    pub const ALL: [Self; 8] = [
+        Self { kind: Kind::Fifo, acks: false },
+        Self { kind: Kind::Filo, acks: false },
+        Self { kind: Kind::Unique, acks: false },
+        Self { kind: Kind::Priority, acks: false },
+        Self { kind: Kind::Fifo, acks: true },
+        Self { kind: Kind::Filo, acks: true },
+        Self { kind: Kind::Unique, acks: true },
+        Self { kind: Kind::Priority, acks: true },
+    ];
+
+    /// As it is spelled.
+    pub fn name(self) -> &'static str {
+        match (self.kind, self.acks) {
+            (Kind::Fifo, false) => "fifo",
+            (Kind::Filo, false) => "filo",
+            (Kind::Unique, false) => "unique",
+            (Kind::Priority, false) => "priority",
+            (Kind::Fifo, true) => "ack",
+            (Kind::Filo, true) => "ack-filo",
+            (Kind::Unique, true) => "ack-unique",
+            (Kind::Priority, true) => "ack-priority",
+        }
+    }
+}
+
+impl fmt::Display for Flavour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Flavour {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|flavour| flavour.name() == text).ok_or_else(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            Error::Invalid(format!("there is no kind of queue '{text}'; there are {known}"))
+        })
+    }
 }

@@ -11,7 +11,7 @@ mod time;
 pub(crate) use aside::aside;
 pub use decode::{Decode, Undecoded};
 pub(crate) use encode::{encode, encode_all};
-pub use kind::{Kind, Status};
+pub use kind::{Flavour, Kind, Status};
 pub use row::{Put, PutOptions, Row, Which};
 #[cfg(feature = "mysql")]
 pub(crate) use settle::LONGEST_BACKOFF;

@@ -12,6 +12,7 @@
 mod ack;
 mod ack_queue;
 mod ahead;
+mod aside;
 mod batch;
 mod batched;
 mod claims;
@@ -41,6 +42,7 @@ mod room;
 mod scan;
 mod schema;
 mod schema_ack;
+mod schema_aside;
 mod schema_batch;
 mod session;
 mod store;
@@ -49,8 +51,10 @@ mod system_calls;
 mod tasks;
 mod transaction;
 mod value;
+mod view;
 
 pub use ack_queue::{Delivery, SqliteAckQueue};
+pub use aside::Aside;
 #[cfg(feature = "tokio")]
 pub use dict::AsyncSqliteDict;
 pub use dict::{
@@ -63,6 +67,7 @@ pub use store::SqliteStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
 pub use transaction::Change;
+pub use view::{QueueTable, Seen, SqliteView};
 
 pub use crate::sql::{Decode, Held, Put, PutOptions, Row, Settlement, Undecoded, Which};
 

@@ -62,6 +62,16 @@ impl SqliteOptions {
         self
     }
 
+    /// How long a call waits for other processes.
+    pub fn patience(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The order of the items, as it was set.
+    pub fn order(&self) -> Kind {
+        self.kind
+    }
+
     /// The name of the queue; a database holds any number of queues. `default` by default.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {

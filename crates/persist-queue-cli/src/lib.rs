@@ -1,0 +1,87 @@
+//! `persistq`: looks after persist-queue's queues from a shell. The command and the Python package
+//! both call [`run`].
+
+mod commands;
+mod demo;
+mod failure;
+mod input;
+mod open;
+mod output;
+mod program;
+mod seconds;
+mod serializer;
+mod streams;
+mod value;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, Parser};
+
+use commands::Command;
+pub use failure::Exit;
+pub use program::set_program;
+pub use streams::Streams;
+
+/// Queues on disk, from a shell
+#[derive(Debug, Parser)]
+#[command(name = "persistq", version, after_help = HELP)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const HELP: &str = "\
+A QUEUE is a path or a URL:
+  my_queue                        what is in this folder or database
+  file:my_queue                   the queue in this folder
+  sqlite:data.db#jobs?kind=ack    a queue in a database; kinds: fifo, filo, unique, priority,
+                                  ack, ack-filo, ack-unique, ack-priority
+
+Exit codes: 0 done, 1 it went wrong, 2 wrong usage, 3 nothing to get, 4 no room to put,
+5 no such queue, 6 the queue is damaged.";
+
+/// Runs the command with arguments, the program's name first; gives its exit code, one of [`Exit`].
+pub fn run<I, T>(args: I, streams: &mut Streams) -> u8
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(message) => return usage(&message, streams),
+    };
+    let done = cli.command.run(streams);
+    // What is still to be written may fail as well.
+    let done = done.and_then(|exit| Ok(streams.out.flush().map(|()| exit)?));
+    match done {
+        Ok(exit) => exit,
+        Err(failure) => failure.tell(&mut streams.err),
+    }
+    .code()
+}
+
+/// What clap has to say: help and version are asked for, all else is wrong usage.
+fn usage(message: &clap::Error, streams: &mut Streams) -> u8 {
+    let text = message.render();
+    let colored = console::colors_enabled();
+    let written = if message.use_stderr() {
+        let text = if console::colors_enabled_stderr() {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        streams.err.write_all(text.as_bytes())
+    } else {
+        let text = if colored { text.ansi().to_string() } else { text.to_string() };
+        streams.out.write_all(text.as_bytes()).and_then(|()| streams.out.flush())
+    };
+    match written {
+        Ok(()) if !message.use_stderr() => Exit::Done.code(),
+        _ => Exit::Usage.code(),
+    }
+}
+
+/// The whole command, for completions and manual pages.
+fn command() -> clap::Command {
+    Cli::command()
+}

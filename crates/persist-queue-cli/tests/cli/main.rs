@@ -1,0 +1,16 @@
+//! `persistq`, as it is called from a shell.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic; the lint does not see that its helpers are one"
+)]
+
+mod copy;
+mod docs;
+mod get;
+mod look;
+mod put;
+mod settle;
+mod shell;
+mod stream;
+mod watch;

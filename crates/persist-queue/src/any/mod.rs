@@ -1,0 +1,48 @@
+//! Any queue, by its name: a path or a URL says where it is and of what kind, and what is opened is a
+//! queue of bytes, whatever holds it. The command line stands on this.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let url = format!("sqlite:{}#jobs?kind=ack", folder.path().join("data.db").display());
+//! use persist_queue::any::{self, Opening};
+//! use persist_queue::Wait;
+//!
+//! // "jobs_folder", "file:jobs_folder" or "sqlite:data.db#jobs?kind=ack"
+//! let mut queue = any::open(&url, &Opening::new().create(true))?;
+//! queue.put(&[b"a page to fetch".to_vec()], Default::default(), Wait::No)?;
+//!
+//! let taken = queue.take(10, Wait::No)?;
+//! assert_eq!(taken.items()[0].payload, b"a page to fetch");
+//! taken.finish()?; // dropped without a word they go back
+//! # Ok(())
+//! # }
+//! ```
+
+mod file_view;
+mod list;
+mod locator;
+mod open;
+mod queue;
+mod resume;
+mod stats;
+mod view;
+
+pub use list::{Listed, list};
+pub use locator::{Locator, MysqlLocator, SqliteLocator};
+pub use open::{Opening, Place};
+pub use queue::{AnyQueue, Item, Taken};
+pub use resume::Resumable;
+pub use stats::Stats;
+pub use view::{AnyView, Entry};
+
+use crate::Result;
+
+/// Opens the queue that `name` is the path or URL of; see [`Locator`].
+///
+/// # Errors
+/// [`Error::Invalid`](crate::Error::Invalid) for a name that makes no sense, and as
+/// [`AnyQueue::open`].
+pub fn open(name: &str, opening: &Opening) -> Result<AnyQueue> {
+    AnyQueue::open(&name.parse()?, opening)
+}

@@ -1,0 +1,193 @@
+//! From a queue's name to where it is, and how it is opened there.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::locator::{Locator, SqliteLocator};
+use crate::error::Context;
+use crate::file::{Folder, probe};
+use crate::sql::Flavour;
+use crate::sqlite::{QueueTable, SqliteView};
+use crate::{Durability, Error, Result};
+
+/// The database file in a folder of persist-queue's.
+const DATABASE: &str = "data.db";
+/// How every SQLite database begins.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// How a queue is opened. The defaults are what [`Opening::new`] says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opening {
+    pub(super) create: bool,
+    pub(super) codec: String,
+    pub(super) maxsize: u64,
+    pub(super) durability: Option<Durability>,
+}
+
+impl Default for Opening {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Opening {
+    /// Only a queue that is there; no size limit; the level of durability that is the default where
+    /// the queue is: `process` in folders, `disk` in databases.
+    pub fn new() -> Self {
+        Self { create: false, codec: "pickle".to_owned(), maxsize: 0, durability: None }
+    }
+
+    /// Whether a queue is made where there is none; by default that is an error.
+    #[must_use]
+    pub fn create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// The name of the serializer that a new queue in a folder remembers, `pickle` by default. One
+    /// that is there keeps its own; see [`AnyQueue::codec`](super::AnyQueue::codec).
+    #[must_use]
+    pub fn codec(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.codec);
+        self
+    }
+
+    /// The most items that may be stored; 0, the default, for no limit.
+    #[must_use]
+    pub fn maxsize(mut self, items: u64) -> Self {
+        self.maxsize = items;
+        self
+    }
+
+    /// What a finished call survives.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+}
+
+/// Where a queue is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In a folder.
+    File {
+        /// The folder.
+        dir: PathBuf,
+        /// Of which kind it is.
+        folder: Folder,
+    },
+    /// In a database.
+    Sqlite {
+        /// The database file.
+        path: PathBuf,
+        /// The queue's table.
+        table: QueueTable,
+    },
+}
+
+impl Place {
+    /// Finds the queue. With `create` it may be missing.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Invalid`] where it is not clear which one is meant, or where what
+    /// is named cannot be reached by this build.
+    pub fn find(locator: &Locator, create: bool) -> Result<Self> {
+        match locator {
+            Locator::Path(path) => find_by_path(path, create),
+            Locator::File(dir) => find_folder(dir, create),
+            Locator::Sqlite(sqlite) => find_table(sqlite, create),
+            Locator::Mysql(_) => Err(Error::Invalid(format!(
+                "{locator} cannot be opened: this build has no support for MySQL"
+            ))),
+        }
+    }
+}
+
+fn find_by_path(path: &Path, create: bool) -> Result<Place> {
+    let database = database_at(path);
+    if database.exists() && is_database(&database)? && probe(path)? == Folder::Other {
+        let sqlite = SqliteLocator { path: database, name: None, flavour: None };
+        return find_table(&sqlite, create);
+    }
+    find_folder(path, create)
+}
+
+fn find_folder(dir: &Path, create: bool) -> Result<Place> {
+    let folder = probe(dir)?;
+    if folder == Folder::Other && !create {
+        return Err(not_found(dir, "the folder holds no queue"));
+    }
+    if dir.exists() && !dir.is_dir() {
+        let reason = "it is a file, and no SQLite database".to_owned();
+        return Err(Error::Unrecognised { path: dir.to_owned(), reason });
+    }
+    Ok(Place::File { dir: dir.to_owned(), folder })
+}
+
+/// What it is not, or that nothing is there at all.
+fn not_found(path: &Path, reason: &str) -> Error {
+    let reason = if path.exists() { reason } else { "there is nothing there" };
+    Error::NotFound { path: path.to_owned(), reason: reason.to_owned() }
+}
+
+/// A folder stands for the database in it.
+pub(super) fn database_at(path: &Path) -> PathBuf {
+    if path.is_dir() { path.join(DATABASE) } else { path.to_owned() }
+}
+
+pub(super) fn is_database(path: &Path) -> Result<bool> {
+    if !path.is_file() {
+        return Ok(false);
+    }
+    let mut start = Vec::new();
+    let file = std::fs::File::open(path).context("open", path)?;
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).context("read", path)?;
+    Ok(start == MAGIC)
+}
+
+fn find_table(sqlite: &SqliteLocator, create: bool) -> Result<Place> {
+    let path = database_at(&sqlite.path);
+    let found = if path.exists() { SqliteView::open(&path)?.queues()? } else { Vec::new() };
+    let fits = |table: &&QueueTable| {
+        sqlite.name.as_ref().is_none_or(|name| *name == table.name)
+            && sqlite.flavour.is_none_or(|flavour| flavour == table.flavour)
+    };
+    let mut fitting: Vec<_> = found.iter().filter(fits).collect();
+    // An object without a name makes one that is called so.
+    if fitting.len() > 1 && sqlite.flavour.is_some() {
+        fitting.retain(|table| table.name == "default");
+    }
+    match fitting.as_slice() {
+        [table] => Ok(Place::Sqlite { path, table: (*table).clone() }),
+        [] if create => {
+            let name = sqlite.name.clone().unwrap_or_else(|| "default".to_owned());
+            let flavour = sqlite.flavour.unwrap_or_default();
+            Ok(Place::Sqlite { path, table: QueueTable { name, flavour } })
+        }
+        [] if !path.exists() => Err(not_found(&path, "")),
+        [] => Err(not_found(&path, &among("the database does not hold it", &found))),
+        _ => Err(Error::Invalid(among(
+            &format!("say which queue of {} is meant", path.display()),
+            &found,
+        ))),
+    }
+}
+
+fn among(what: &str, tables: &[QueueTable]) -> String {
+    if tables.is_empty() {
+        return format!("{what}; it has no queue at all");
+    }
+    let names: Vec<_> =
+        tables.iter().map(|table| format!("#{}?kind={}", table.name, table.flavour)).collect();
+    format!("{what}; there are {}", names.join(", "))
+}
+
+/// The queue of a table, as it can be named.
+pub(super) fn locator_of(path: &Path, name: &str, flavour: Flavour) -> Locator {
+    Locator::Sqlite(SqliteLocator {
+        path: path.to_owned(),
+        name: Some(name.to_owned()),
+        flavour: Some(flavour),
+    })
+}

@@ -1,0 +1,44 @@
+//! What a folder holds, told without opening anything.
+
+use std::path::Path;
+
+use super::control;
+use super::segment;
+use crate::Result;
+use crate::error::Context;
+use crate::storage::{Disk, Storage};
+
+/// What kind of queue a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Folder {
+    /// One of this format.
+    Current,
+    /// One that persist-queue 1.x wrote, and that is converted when it is opened.
+    Legacy,
+    /// Nothing that is known.
+    Other,
+}
+
+/// Looks what the folder `dir` holds.
+///
+/// # Errors
+/// [`Error::Io`](crate::Error::Io) where it cannot be looked into.
+pub fn probe(dir: &Path) -> Result<Folder> {
+    let storage = Disk;
+    let exists = |name: &str| {
+        let path = dir.join(name);
+        storage.exists(&path).context("inspect", &path)
+    };
+    if !dir.is_dir() {
+        return Ok(Folder::Other);
+    }
+    if exists(control::NAME)? {
+        return Ok(Folder::Current);
+    }
+    if exists("info")? {
+        return Ok(Folder::Legacy);
+    }
+    // The control file is a cache: a folder that lost it is a queue still.
+    let segments = segment::numbers(&storage, dir)?;
+    Ok(if segments.is_empty() { Folder::Other } else { Folder::Current })
+}
