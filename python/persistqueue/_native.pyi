@@ -1,6 +1,7 @@
 """The part that is written in Rust. Private: use the modules beside it."""
 
 from collections.abc import Coroutine, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Protocol, final, type_check_only
 
@@ -17,6 +18,7 @@ __all__ = [
     "SqliteDict",
     "SqliteQueue",
     "Transaction",
+    "find_queue",
     "run_command",
 ]
 
@@ -415,4 +417,5 @@ class Transaction:
         /,
     ) -> None: ...
 
+def find_queue(url: str, create: bool) -> tuple[Path, tuple[str, str] | None, str | None]: ...
 def run_command(arguments: list[str], program: list[str]) -> int: ...
