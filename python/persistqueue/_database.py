@@ -1,4 +1,4 @@
-"""What the blocking and the asynchronous queues in SQLite databases share."""
+"""What all queues in databases share."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ class InDatabase:
     _arguments: dict[str, Any] | None = None
     _leave: Callable[[], None]
 
-    def _given(self, file: str, name: str, serializer: Any, **options: Any) -> dict[str, Any]:
+    def _given(
+        self, place: dict[str, Any], name: str, serializer: Any, **options: Any
+    ) -> dict[str, Any]:
         return {
-            "path": file,
+            "place": place,
             "kind": self._KIND,
             "name": str(name),
             "serializer": serializer,
@@ -37,9 +39,9 @@ class InDatabase:
         return None
 
     def __getstate__(self) -> dict[str, Any]:
-        # Handed to another process, it opens the same file there.
+        # Handed to another process, it opens the same one there.
         state = pickled(self.__dict__, self._arguments)
-        if state["_arguments"]["path"] == MEMORY:
+        if state["_arguments"].get("path") == MEMORY:
             raise ValueError("a queue in memory cannot be handed to another process")
         return state
 

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from persistqueue import _native, serializers
+from persistqueue._acknowledged import AckStatus, refused
+from persistqueue._async_pdict import AsyncPDict
 from persistqueue._database import MEMORY, InDatabase
 from persistqueue._folder import Durability, StrPath
 from persistqueue._handover import unpickled
+from persistqueue._mysql import OnServer
+from persistqueue._native import AsyncTransaction
+from persistqueue._puts import AsyncPuts, Call
 from persistqueue._serializer import AnyRowSerializer
 from persistqueue._unique import speller
-from persistqueue.sqlackqueue import AckStatus, refused
 
 __all__ = [
     "AsyncFIFOSQLiteAckQueue",
     "AsyncFIFOSQLiteQueue",
     "AsyncFILOSQLiteAckQueue",
     "AsyncFILOSQLiteQueue",
+    "AsyncMySQLQueue",
+    "AsyncPDict",
     "AsyncPriorityQueue",
     "AsyncSQLiteAckQueue",
     "AsyncSQLiteQueue",
+    "AsyncTransaction",
     "AsyncUniqueAckQ",
     "AsyncUniqueQ",
 ]
-
-T = TypeVar("T")
-Call: TypeAlias = Coroutine[Any, Any, T]
 
 
 class _AsyncInDatabase(InDatabase, _native.AsyncSqliteQueue):
@@ -37,7 +41,8 @@ class _AsyncInDatabase(InDatabase, _native.AsyncSqliteQueue):
     as `db_file_name` in their folder.
 
     - `path`: `":memory:"` keeps the queue in memory; it ends with this object.
-    - `name`: a database holds any number of queues.
+    - `name`: a database holds any number of queues. The asynchronous classes of persist-queue 1.1.0
+      forget it: where their table has rows when the queue is opened, it is that one.
     - `serializer`: an object with `dumps(value)` and `loads(bytes)`, or `dump` and `load`. They
       may also be coroutine functions.
     - `auto_commit`: whether each call is a transaction of its own.
@@ -69,13 +74,14 @@ class _AsyncInDatabase(InDatabase, _native.AsyncSqliteQueue):
         options: dict[str, Any] = {
             "auto_commit": auto_commit,
             "timeout": timeout,
-            "durability": durability,
             "maxsize": maxsize,
         }
         # Later the working directory may be another one.
         file = MEMORY if path == MEMORY else os.path.abspath(path)
-        self._plan(self._given(file, name, serializer, **options))
-        self._arguments = {"path": file, "name": name, "serializer": serializer, **options}
+        place = {"path": file, "durability": durability, "joins_nameless": True}
+        self._plan(self._given(place, name, serializer, **options))
+        arguments = {"path": file, "name": name, "serializer": serializer}
+        self._arguments = {**arguments, "durability": durability, **options}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         arguments = unpickled(state)
@@ -83,28 +89,10 @@ class _AsyncInDatabase(InDatabase, _native.AsyncSqliteQueue):
         _AsyncInDatabase.__init__(self, **arguments)
 
 
-class AsyncSQLiteQueue(_AsyncInDatabase):
+class AsyncSQLiteQueue(_AsyncInDatabase, AsyncPuts):
     """First in, first out."""
 
     _KIND = "queue"
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> Call[int]:
-        """Puts an item and gives its row's number.
-
-        Waits for room only where the queue has a `maxsize` and is full: `Full` where that does not
-        end in time. A call that is cancelled has stored the item or has not: `qsize` says which.
-        """
-        return self._put(item, 0, block, timeout)
-
-    def put_nowait(self, item: Any) -> Call[int]:
-        """As `put`, and never waits for room."""
-        return self._put(item, 0, False)
-
-    def put_many(
-        self, items: Iterable[Any], block: bool = True, timeout: float | None = None
-    ) -> Call[list[int]]:
-        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
-        return self._put_many(items, 0, block, timeout)
 
 
 AsyncFIFOSQLiteQueue = AsyncSQLiteQueue
@@ -327,3 +315,12 @@ class AsyncUniqueAckQ(AsyncSQLiteAckQueue):
 
     def _speller(self, serializer: Any) -> Callable[[Any], tuple[Any, Any]]:
         return speller(serializer)
+
+
+class AsyncMySQLQueue(OnServer, AsyncPuts):
+    __doc__ = f"First in, first out. The first call connects.\n\n{OnServer.__doc__}"
+
+    _KIND = "queue"
+
+    def _begin(self, given: dict[str, Any]) -> None:
+        self._plan(given)

@@ -10,14 +10,17 @@ import queue
 
 __all__ = [
     "ClosedError",
+    "ConnectError",
     "ConsumedElsewhereError",
     "CorruptedError",
     "DatabaseError",
     "Empty",
     "Full",
+    "GetUnknownError",
     "LockedError",
     "NotHeldError",
     "PersistQueueError",
+    "PutUnknownError",
     "SerializerMismatchError",
     "UndecodableError",
     "UnrecognisedError",
@@ -46,6 +49,26 @@ class LockedError(PersistQueueError):
 
 class DatabaseError(PersistQueueError):
     """The database refused a call. What was stored stays."""
+
+
+class ConnectError(DatabaseError):
+    """There is no connection to the server. The text says why and what to do."""
+
+
+class PutUnknownError(DatabaseError):
+    """The connection broke while items were being put: they are stored, or they are not."""
+
+
+class GetUnknownError(DatabaseError):
+    """The connection broke while items were being taken, and they are gone from the table.
+
+    Most likely they were taken here; somebody else may have taken them too.
+    """
+
+    def __init__(self, *args: object, rows: list[tuple[int, bytes]] | None = None) -> None:
+        super().__init__(*args)
+        self.rows = rows or []
+        """The rows' numbers, and the items as the serializer wrote them."""
 
 
 class NotHeldError(PersistQueueError):

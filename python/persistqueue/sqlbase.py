@@ -56,12 +56,11 @@ class SQLiteBase(InDatabase, _native.SqliteQueue):
         file = MEMORY if self.memory_sql else os.path.join(os.fspath(path), self.db_file_name)
         self._open(
             self._given(
-                file,
+                {"path": file, "durability": durability, "joins_nameless": False},
                 name,
                 serializer,
                 timeout=timeout,
                 auto_commit=auto_commit,
-                durability=durability,
                 maxsize=maxsize,
             )
         )

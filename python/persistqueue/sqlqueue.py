@@ -8,34 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from persistqueue._puts import Puts
 from persistqueue._unique import speller
 from persistqueue.sqlbase import SQLiteBase
 
 __all__ = ["FIFOSQLiteQueue", "FILOSQLiteQueue", "SQLiteQueue", "UniqueQ"]
 
 
-class SQLiteQueue(SQLiteBase):
+class SQLiteQueue(SQLiteBase, Puts):
     """First in, first out."""
 
     _KIND = "queue"
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> int:
-        """Puts an item and gives its row's number.
-
-        Waits only where the queue has a `maxsize` and is full: `Full` where that does not end in
-        time.
-        """
-        return self._put(item, 0, block, timeout)  # type: ignore[return-value]
-
-    def put_nowait(self, item: Any) -> int:
-        """As `put`, and never waits for room."""
-        return self._put(item, 0, False)  # type: ignore[return-value]
-
-    def put_many(
-        self, items: Iterable[Any], block: bool = True, timeout: float | None = None
-    ) -> list[int]:
-        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
-        return self._put_many(items, 0, block, timeout)  # type: ignore[return-value]
 
 
 FIFOSQLiteQueue = SQLiteQueue

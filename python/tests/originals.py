@@ -52,3 +52,31 @@ def start_original(kind: Any, path: Path, **options: Any) -> subprocess.Popen:
         [oracle_python(), "-c", DRIVER, kind.__name__, str(path), repr(options)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+# As `DRIVER`, where what an expression gives is awaited if it can be.
+ASYNC_DRIVER = """
+import asyncio, inspect, sys
+import persistqueue.async_sqlqueue
+
+async def main():
+    kind = getattr(persistqueue.async_sqlqueue, sys.argv[1])
+    async with kind(sys.argv[2], **eval(sys.argv[3])) as q:
+        print("ready", flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            try:
+                value = eval(line)
+                print(repr(await value if inspect.isawaitable(value) else value), flush=True)
+            except BaseException as error:
+                print(repr(repr(error)), flush=True)
+
+asyncio.run(main())
+"""
+
+
+def start_async_original(kind: Any, path: Path, **options: Any) -> subprocess.Popen:
+    """For `Original`: `path` is the database file."""
+    return subprocess.Popen(
+        [oracle_python(), "-c", ASYNC_DRIVER, kind.__name__, str(path), repr(options)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip

@@ -231,11 +231,10 @@ WAKES = {
 }
 
 
-@pytest.mark.parametrize("how", WAKES)
-def test_a_blocked_get_is_woken_by_another_process(kind: Any, tmp_path: Path, how: str) -> None:
-    queue = kind(str(tmp_path))
+def time_to_wake(kind: Any, folder: Path, how: str) -> float:
+    queue = kind(str(folder))
     queue.put("woken" if "nack" in how else "first")
-    with ending(start_python(ELSEWHERE, kind.__name__, tmp_path)) as (process,):
+    with ending(start_python(ELSEWHERE, kind.__name__, folder)) as (process,):
         assert process.stdout.readline() == "ready\n"
         woken: list[float] = []
         blocked = Blocked(lambda: (queue.get(timeout=20), woken.append(time.monotonic()))[0])
@@ -243,8 +242,14 @@ def test_a_blocked_get_is_woken_by_another_process(kind: Any, tmp_path: Path, ho
         say(process, WAKES[how])
         asked = time.monotonic()
         assert blocked.result(5) == "woken"
-        # Before it looks by itself, twice a second.
-        assert woken[0] - asked < (0.15 if "delay" in how else 0) + 0.2
+        return woken[0] - asked
+
+
+@pytest.mark.parametrize("how", WAKES)
+def test_a_blocked_get_is_woken_by_another_process(kind: Any, tmp_path: Path, how: str) -> None:
+    # Before it looks by itself, twice a second. Another try, since a busy machine may be late once.
+    limit = (0.15 if "delay" in how else 0) + 0.2
+    assert any(time_to_wake(kind, tmp_path / attempt, how) < limit for attempt in ("1", "2"))
 
 
 def test_close_wakes_every_blocked_get(kind: Any, tmp_path: Path) -> None:

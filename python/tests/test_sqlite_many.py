@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +142,11 @@ def test_an_interrupted_green_thread_loses_none_of_many(
     require(library)
     opened = f"auto_commit = {auto_commit}"
     play(tmp_path, PATCH[library], imports("SQLiteQueue"), PRELUDE, opened, GREEN)
+
+
+def test_ten_thousand_at_once_do_not_cost_each_other(tmp_path: Path) -> None:
+    queue = SQLiteQueue(str(tmp_path), durability="process")
+    queue.put_many(range(10_000))
+    start = time.monotonic()
+    assert queue.get_many(10_000) == list(range(10_000))
+    assert time.monotonic() - start < 3

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use persist_queue::Wait;
 use persist_queue::sql::Status;
+use persist_queue::sql::{PutOptions, Settlement, Which};
 use persist_queue::sqlite;
-use persist_queue::sqlite::{PutOptions, Settlement, Which};
 use persist_queue::wait::now;
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use persist_queue::Wait;
+use persist_queue::sql::{PutOptions, Settlement, Which};
 use persist_queue::sqlite;
-use persist_queue::sqlite::{PutOptions, Settlement, SqliteStore, Which};
 use persist_queue::wait::{Thread, Worker, now};
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
@@ -20,18 +20,19 @@ use crate::held::{Held, in_places, one};
 use crate::ids::{raw, row_id};
 use crate::operation::{Given, Operation, given, none};
 use crate::options::{seconds, wait};
+use crate::sql_store::SqlStore;
 
 /// A queue in a table of a database, with acknowledgements, for tasks.
 #[pyclass(extends = AsyncSqliteQueue, subclass, frozen, module = "persistqueue._native")]
 #[derive(Debug, Default)]
 pub(crate) struct AsyncSqliteAckQueue {
-    held: Arc<Held>,
+    pub(crate) held: Arc<Held>,
 }
 
 /// Rows that were taken, and wait again where the call does not come to its end.
 struct Undelivered {
     rows: Vec<(i64, Option<i64>)>,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     worker: Arc<Worker>,
 }
 

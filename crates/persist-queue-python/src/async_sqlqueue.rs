@@ -2,24 +2,26 @@
 //! is done before they are awaited.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use persist_queue::Wait;
-use persist_queue::sqlite::{Decode, PutOptions, Row, SqliteStore, Undecoded, Which};
-use persist_queue::wait::{Host, Task, Worker};
+use persist_queue::sql::{Decode, PutOptions, Row, Undecoded, Which};
+use persist_queue::wait::{Host, Task};
 use pyo3::exceptions::{PyException, PyStopAsyncIteration, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::async_transaction::AsyncTransaction;
 use crate::errors::{Raised, empty};
 use crate::event_loop::LoopClock;
+use crate::first_call::FirstCall;
 use crate::ids::{named_item, raw, row_id, shown, which};
 use crate::opening;
 use crate::opening::Plan;
 use crate::operation::{Errands, Given, Operation, given, none};
 use crate::options::wait;
 use crate::owner::this_task;
+use crate::sql_store::SqlStore;
 use crate::sqlqueue::by_priority;
 
 /// A queue in a table of a database, for tasks.
@@ -27,11 +29,7 @@ use crate::sqlqueue::by_priority;
 #[derive(Debug, Default)]
 pub(crate) struct AsyncSqliteQueue {
     plan: OnceLock<Plan>,
-    /// Opened by the first call.
-    store: Arc<OnceLock<Arc<SqliteStore>>>,
-    /// Opens it.
-    worker: Arc<Worker>,
-    closed: AtomicBool,
+    store: FirstCall<SqlStore>,
 }
 
 /// Who waits for the core here.
@@ -45,7 +43,7 @@ pub(crate) struct Call {
 
 /// What a call works with.
 pub(crate) struct Open {
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<SqlStore>,
     pub(crate) host: Loop,
 }
 
@@ -82,6 +80,11 @@ impl AsyncSqliteQueue {
 }
 
 impl Call {
+    /// A call of another queue that the same task awaits.
+    pub(crate) fn of(&self, queue: Py<AsyncSqliteQueue>) -> Self {
+        Self { queue, errands: self.errands.clone() }
+    }
+
     pub(crate) fn plan(&self) -> PyResult<&Plan> {
         self.queue.get().plan()
     }
@@ -90,22 +93,10 @@ impl Call {
     pub(crate) async fn open(&self) -> PyResult<Open> {
         let queue = self.queue.get();
         let plan = queue.plan()?;
-        let store = match queue.store.get() {
-            Some(store) => Arc::clone(store),
-            None if queue.closed.load(Ordering::SeqCst) => {
-                return Err(Raised::from(plan.closed()).into());
-            }
-            None => {
-                let (place, opener) = (Arc::clone(&queue.store), plan.opener());
-                // One behind the other: what is open already is not opened again.
-                let work = move || match place.get() {
-                    Some(store) => Ok(Arc::clone(store)),
-                    None => opener().map(|store| Arc::clone(place.get_or_init(|| Arc::new(store)))),
-                };
-                let result = queue.worker.run(work).await.map_err(Raised::from)?;
-                result.map_err(Raised::from)?
-            }
+        let Some(store) = queue.store.open(plan.opener()).await? else {
+            return Err(Raised::from(plan.closed()).into());
         };
+        plan.codec.note_table(&store)?;
         let worker = store.worker().map_err(Raised::from)?;
         Ok(Open { store, host: Task::new(LoopClock, worker) })
     }
@@ -131,6 +122,8 @@ impl Call {
     }
 
     async fn get(&self, owner: u64, wait: Wait, which: Which, as_raw: bool) -> Given {
+        // As in 1.1.0, where a row that is named is there or is not waited for.
+        let wait = if which == Which::Next { wait } else { Wait::No };
         let Open { store, mut host } = self.open().await?;
         loop {
             let decoding = Decoding { call: self, as_raw };
@@ -197,12 +190,7 @@ impl Call {
     }
 
     async fn close(&self) -> PyResult<()> {
-        let queue = self.queue.get();
-        queue.closed.store(true, Ordering::SeqCst);
-        // Behind the call that opens it, if one does.
-        let place = Arc::clone(&queue.store);
-        let store = queue.worker.run(move || place.get().cloned()).await.map_err(Raised::from)?;
-        let Some(store) = store else { return Ok(()) };
+        let Some(store) = self.queue.get().store.close().await? else { return Ok(()) };
         // What another call has closed has no worker any more.
         let Ok(worker) = store.worker() else { return Ok(()) };
         let mut host = Loop::new(LoopClock, worker);
@@ -210,11 +198,8 @@ impl Call {
     }
 
     fn is_closed(&self) -> bool {
-        let queue = self.queue.get();
-        match queue.store.get() {
-            Some(store) => store.is_closed(),
-            None => queue.closed.load(Ordering::SeqCst),
-        }
+        let store = &self.queue.get().store;
+        store.opened().map_or_else(|| store.is_closed(), |store| store.is_closed())
     }
 
     /// An item of `async for`: the end is where the queue is closed.
@@ -349,6 +334,11 @@ impl AsyncSqliteQueue {
         })
     }
 
+    /// Begins a transaction of several changes, in this queue and in others of the same database.
+    fn transaction(slf: &Bound<'_, Self>) -> AsyncTransaction {
+        AsyncTransaction::new(slf.clone().unbind())
+    }
+
     fn join(slf: &Bound<'_, Self>) -> Operation {
         Self::begin(slf, async move |call| {
             let Open { store, mut host } = call.open().await?;
@@ -414,7 +404,7 @@ impl AsyncSqliteQueue {
 
     /// Closes in a finalizer, where nobody awaits it.
     fn _leave(&self, py: Python<'_>) -> PyResult<()> {
-        let Some(store) = self.store.get() else { return Ok(()) };
+        let Some(store) = self.store.opened() else { return Ok(()) };
         Ok(py.detach(|| store.close()).map_err(Raised::from)?)
     }
 

@@ -61,16 +61,9 @@ impl SqliteDict {
         durability: &Bound<'_, PyAny>,
         timeout: f64,
     ) -> PyResult<Self> {
-        let timeout = match timeout {
-            seconds if seconds >= 0.0 => {
-                // A time that is too long to be counted is for ever.
-                Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
-            }
-            _ => return Err(PyValueError::new_err("'timeout' must be a non-negative number")),
-        };
+        let options = options(name, durability, timeout)?;
         let pickle = py.import("persistqueue.serializers")?.getattr("pickle")?;
         let serializer = Serializer::new(&pickle, "pickle")?;
-        let options = DictOptions::new().name(name).durability(level(durability)?).timeout(timeout);
         let store = py.detach(move || DictStore::open(&path, options)).map_err(Raised::from)?;
         Ok(Self { store, serializer, green: Green::default() })
     }
@@ -223,8 +216,25 @@ impl SqliteDict {
     }
 }
 
+/// How a dictionary is to be opened.
+pub(crate) fn options(
+    name: String,
+    durability: &Bound<'_, PyAny>,
+    timeout: f64,
+) -> PyResult<DictOptions> {
+    let timeout = match timeout {
+        seconds if seconds >= 0.0 => {
+            // A time that is too long to be counted is for ever.
+            Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
+        }
+        _ => return Err(PyValueError::new_err("'timeout' must be a non-negative number")),
+    };
+    Ok(DictOptions::new().name(name).durability(level(durability)?).timeout(timeout))
+}
+
+/// What an iteration gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(crate) enum Part {
     Keys,
     Values,
     Items,
@@ -297,7 +307,7 @@ impl DictIterator {
 }
 
 /// As 1.1.0 says it.
-fn missing(key: &Bound<'_, PyAny>) -> PyErr {
+pub(crate) fn missing(key: &Bound<'_, PyAny>) -> PyErr {
     match key.call_method1(intern!(key.py(), "__format__"), ("",)) {
         Ok(text) => PyKeyError::new_err(format!("Key: {text} not exists.")),
         Err(error) => error,
@@ -305,7 +315,7 @@ fn missing(key: &Bound<'_, PyAny>) -> PyErr {
 }
 
 /// The key as it is stored; nothing for one that cannot be, and so is not there.
-fn to_key(key: &Bound<'_, PyAny>) -> PyResult<Option<Key>> {
+pub(crate) fn to_key(key: &Bound<'_, PyAny>) -> PyResult<Option<Key>> {
     if let Ok(text) = key.cast::<PyString>()
         // Lone surrogates are no UTF-8.
         && let Ok(text) = text.to_str()
@@ -320,7 +330,7 @@ fn to_key(key: &Bound<'_, PyAny>) -> PyResult<Option<Key>> {
     Ok(spelled.map(|(literal, text)| if literal { Key::Literal(text) } else { Key::Text(text) }))
 }
 
-fn storable(key: &Bound<'_, PyAny>) -> PyResult<Key> {
+pub(crate) fn storable(key: &Bound<'_, PyAny>) -> PyResult<Key> {
     let kind = key.get_type();
     to_key(key)?.ok_or_else(|| {
         PyTypeError::new_err(format!(
@@ -330,7 +340,7 @@ fn storable(key: &Bound<'_, PyAny>) -> PyResult<Key> {
     })
 }
 
-fn from_key<'py>(py: Python<'py>, key: &Key) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn from_key<'py>(py: Python<'py>, key: &Key) -> PyResult<Bound<'py, PyAny>> {
     Ok(match key {
         Key::Text(text) => PyString::new(py, text).into_any(),
         Key::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),

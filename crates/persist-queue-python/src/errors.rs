@@ -89,15 +89,23 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             let code = rustix::io::Errno::NOENT.raw_os_error();
             Ok(PyOSError::new_err((code, format!("there is no queue: {reason}"), path)))
         }
+        Error::GetUnknown { rows, .. } => {
+            let details = PyDict::new(py);
+            details.set_item("rows", rows)?;
+            own(py, "GetUnknownError", &text, Some(&details))
+        }
+        Error::PutUnknown { .. } => own(py, "PutUnknownError", &text, None),
+        Error::Connect { .. } => own(py, "ConnectError", &text, None),
         Error::Database { .. } => own(py, "DatabaseError", &text, None),
         Error::CodecMismatch { .. } => own(py, "SerializerMismatchError", &text, None),
         Error::Unrecognised { .. } => own(py, "UnrecognisedError", &text, None),
         Error::Locked { .. } => own(py, "LockedError", &text, None),
         Error::Closed { .. } => own(py, "ClosedError", &text, None),
         Error::Full { .. } => own(py, "Full", &text, None),
-        Error::NothingUnfinished { .. } | Error::TooLarge { .. } | Error::Invalid(_) => {
-            Ok(PyValueError::new_err(text))
-        }
+        Error::NothingUnfinished { .. }
+        | Error::TooLarge { .. }
+        | Error::DoesNotFit { .. }
+        | Error::Invalid(_) => Ok(PyValueError::new_err(text)),
         _ => Ok(PyRuntimeError::new_err(text)),
     }
 }

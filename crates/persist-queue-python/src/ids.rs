@@ -1,6 +1,6 @@
 //! Rows as Python names them: by a number, or by the dictionary that `get(raw=True)` gives.
 
-use persist_queue::sqlite::{Row, Which};
+use persist_queue::sql::{Row, Which};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::intern;
 use pyo3::prelude::*;

@@ -2,14 +2,18 @@
 
 mod ackqueue;
 mod async_ackqueue;
+mod async_dict;
+mod async_dict_walk;
 mod async_queue;
 mod async_sqlqueue;
+mod async_transaction;
 mod awaited;
 mod command;
 mod dict;
 mod errors;
 mod event_loop;
 mod finding;
+mod first_call;
 mod folder;
 mod green;
 mod held;
@@ -24,6 +28,7 @@ mod plain_pickle;
 mod queue;
 mod rows;
 mod serializer;
+mod sql_store;
 mod sqlqueue;
 mod transaction;
 mod view;
@@ -37,9 +42,13 @@ mod _native {
     #[pymodule_export]
     use super::async_ackqueue::AsyncSqliteAckQueue;
     #[pymodule_export]
+    use super::async_dict::AsyncSqliteDict;
+    #[pymodule_export]
     use super::async_queue::AsyncFileQueue;
     #[pymodule_export]
     use super::async_sqlqueue::AsyncSqliteQueue;
+    #[pymodule_export]
+    use super::async_transaction::AsyncTransaction;
     #[pymodule_export]
     use super::command::run_command;
     #[pymodule_export]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use persist_queue::{Durability, SqliteOptions, Wait};
+use persist_queue::{Durability, Wait};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -46,29 +46,36 @@ pub(crate) fn seconds(time: f64) -> PyResult<Duration> {
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(crate) struct WorkOptions {
-    auto_resume: bool,
-    keep_acked: bool,
-    lease: Option<f64>,
-    max_attempts: Option<u32>,
-    backoff: f64,
-    ttl: Option<f64>,
+    pub(crate) auto_resume: bool,
+    pub(crate) keep_acked: bool,
+    pub(crate) lease: Option<f64>,
+    pub(crate) max_attempts: Option<u32>,
+    pub(crate) backoff: f64,
+    pub(crate) ttl: Option<f64>,
 }
 
-impl WorkOptions {
-    pub(crate) fn add_to(&self, options: SqliteOptions) -> PyResult<SqliteOptions> {
-        let mut options = options
-            .auto_resume(self.auto_resume)
-            .keep_acked(self.keep_acked)
-            .backoff(seconds(self.backoff)?);
-        if let Some(lease) = self.lease {
-            options = options.lease(seconds(lease)?);
+/// Adds what only acknowledged queues have to the options of either database.
+macro_rules! add_work {
+    ($options:ident, $work:expr) => {
+        match $work {
+            None => $options,
+            Some(work) => {
+                let mut options = $options
+                    .auto_resume(work.auto_resume)
+                    .keep_acked(work.keep_acked)
+                    .backoff($crate::options::seconds(work.backoff)?);
+                if let Some(lease) = work.lease {
+                    options = options.lease($crate::options::seconds(lease)?);
+                }
+                if let Some(attempts) = work.max_attempts {
+                    options = options.max_attempts(attempts);
+                }
+                if let Some(ttl) = work.ttl {
+                    options = options.ttl($crate::options::seconds(ttl)?);
+                }
+                options
+            }
         }
-        if let Some(attempts) = self.max_attempts {
-            options = options.max_attempts(attempts);
-        }
-        if let Some(ttl) = self.ttl {
-            options = options.ttl(seconds(ttl)?);
-        }
-        Ok(options)
-    }
+    };
 }
+pub(crate) use add_work;

@@ -1,13 +1,16 @@
 //! Items as rows of a database.
 
-use persist_queue::sqlite::{Put, PutOptions, Row};
+use std::sync::OnceLock;
+
+use persist_queue::sql::{Put, PutOptions, Row};
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyString};
 
-use crate::errors::undecodable;
+use crate::errors::{Raised, undecodable};
 use crate::operation::Errands;
 use crate::serializer::Serializer;
+use crate::sql_store::SqlStore;
 
 /// The serializer of a queue in a database.
 #[derive(Debug)]
@@ -16,8 +19,9 @@ pub(crate) struct RowCodec {
     /// Gives the bytes of an item in a unique queue: the same for all equal values, and, where that
     /// is something else, what persist-queue 1.x may have stored for this one.
     spell: Option<Py<PyAny>>,
-    /// What errors call the table.
-    place: String,
+    path: String,
+    /// The table, once it is open.
+    table: OnceLock<String>,
 }
 
 impl RowCodec {
@@ -25,9 +29,19 @@ impl RowCodec {
         serializer: &Bound<'_, PyAny>,
         name: &str,
         spell: Option<Py<PyAny>>,
-        place: String,
+        path: String,
     ) -> PyResult<Self> {
-        Ok(Self { serializer: Serializer::for_rows(serializer, name)?, spell, place })
+        let serializer = Serializer::for_rows(serializer, name)?;
+        Ok(Self { serializer, spell, path, table: OnceLock::new() })
+    }
+
+    /// Has errors name the table of the queue that is open now.
+    pub(crate) fn note_table(&self, store: &SqlStore) -> PyResult<()> {
+        if self.table.get().is_none() {
+            let table = store.table().map_err(Raised::from)?;
+            self.table.get_or_init(|| table);
+        }
+        Ok(())
     }
 
     /// The row that is made of an item.
@@ -87,7 +101,11 @@ impl RowCodec {
         if !error.is_instance_of::<PyException>(py) {
             return error;
         }
-        undecodable(py, &self.place, row.id, error).unwrap_or_else(|error| error)
+        let place = match self.table.get() {
+            Some(table) => format!("{table} in {}", self.path),
+            None => self.path.clone(),
+        };
+        undecodable(py, &place, row.id, error).unwrap_or_else(|error| error)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use persist_queue::Wait;
-use persist_queue::sqlite::{PutOptions, Row, SqliteStore, Undecoded, Which};
+use persist_queue::sql::{PutOptions, Row, Undecoded, Which};
 use persist_queue::wait::{Host, now};
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -16,6 +16,7 @@ use crate::ids::{named_item, raw, row_id, shown, which};
 use crate::opening::{Given, Plan};
 use crate::options::wait;
 use crate::rows::RowCodec;
+use crate::sql_store::SqlStore;
 use crate::transaction::Transaction;
 
 /// A queue in a table of a database.
@@ -29,7 +30,7 @@ pub(crate) struct SqliteQueue {
 #[derive(Debug)]
 pub(crate) struct Open {
     // Shared with work that goes on in another thread while green threads run here.
-    pub(crate) store: Arc<SqliteStore>,
+    pub(crate) store: Arc<SqlStore>,
     pub(crate) plan: Plan,
 }
 
@@ -89,7 +90,7 @@ impl SqliteQueue {
     fn hand_over<'py>(
         &self,
         py: Python<'py>,
-        store: &SqliteStore,
+        store: &SqlStore,
         mut host: Patient<'_, 'py>,
         taken: Vec<Taken<'py>>,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
@@ -155,6 +156,7 @@ impl SqliteQueue {
     fn _open(&self, py: Python<'_>, given: Given<'_>) -> PyResult<()> {
         let plan = Plan::new(given)?;
         let store = now(self.caller(py).offload(plan.opener()))?.map_err(Raised::from)?;
+        plan.codec.note_table(&store)?;
         self.open
             .set(Open { store: Arc::new(store), plan })
             .map_err(|_| PyValueError::new_err("the queue is open already"))

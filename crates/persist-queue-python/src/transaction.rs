@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use persist_queue::sqlite::{Change, PutOptions, Settlement};
+use persist_queue::sql::{PutOptions, Settlement};
+use persist_queue::sqlite::Change;
 use persist_queue::wait::now;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -50,8 +51,8 @@ impl Transaction {
     }
 
     fn add(&self, queue: Bound<'_, SqliteQueue>, change: Change) -> PyResult<()> {
-        let (home, store) = (self.home.get().open()?, &queue.get().open()?.store);
-        home.store.check_change(store, &change).map_err(Raised::from)?;
+        let (home, store) = (&self.home.get().open()?.store, &queue.get().open()?.store);
+        home.check_change(store, &change).map_err(Raised::from)?;
         let step = Step { queue: queue.unbind(), change };
         let late = match &mut *self.steps.lock().unwrap_or_else(PoisonError::into_inner) {
             Some(steps) => {
@@ -114,7 +115,7 @@ impl Transaction {
     }
 }
 
-fn over() -> PyErr {
+pub(crate) fn over() -> PyErr {
     PyValueError::new_err("this transaction is over; begin another one with queue.transaction()")
 }
 

@@ -31,6 +31,56 @@ pub enum Error {
         /// What the database said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// There is no connection to the server. Nothing was changed.
+    #[error("cannot connect to {}: {reason}", path.display())]
+    Connect {
+        /// The database, without a password.
+        path: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The connection broke while an item was being put: it may be stored or not. Nothing was put
+    /// twice.
+    #[error(
+        "the connection to {} broke while an item was put: it may be stored or not; look for it \
+         before you put it again ({source})",
+        path.display()
+    )]
+    PutUnknown {
+        /// The database, without a password.
+        path: PathBuf,
+        /// How the connection broke.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The connection broke while items were being taken, and they are gone: most likely they were taken
+    /// here, and they are in this error; but somebody else may have taken them meanwhile.
+    #[error(
+        "the connection to {} broke while {} item(s) were taken that are not there any more (number \
+         {}): this error holds them; somebody else may have taken them too ({source})",
+        path.display(),
+        rows.len(),
+        rows.first().map_or(0, |(id, _)| *id)
+    )]
+    GetUnknown {
+        /// The database, without a password.
+        path: PathBuf,
+        /// The rows' numbers, and the serialized items.
+        rows: Vec<(i64, Vec<u8>)>,
+        /// How the connection broke.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The table or the server takes no item of this size. Nothing was stored.
+    #[error("an item of {size} bytes does not fit into {}, which takes {limit}: {remedy}", path.display())]
+    DoesNotFit {
+        /// The database, without a password.
+        path: PathBuf,
+        /// The size of the serialized item.
+        size: usize,
+        /// The largest size.
+        limit: usize,
+        /// What to do.
+        remedy: String,
+    },
     /// Stored bytes fail their checksum, or are missing. Told once: the next take goes on behind
     /// them.
     #[error(

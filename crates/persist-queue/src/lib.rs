@@ -22,15 +22,17 @@
 //! and not a log: what is finished is gone. Limits: a record holds at most 4 GiB; Linux.
 //!
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
-//! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue` and
-//!   `AsyncSqliteAckQueue` are those in databases.
+//! * `MySqlQueue` and `MySqlAckQueue` (feature `mysql`) are shared by several machines.
+//! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
+//!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue` and `AsyncMySqlAckQueue` are what is
+//!   in databases.
 //! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes.
 //! * [`FileView`] looks at a queue and changes nothing.
 //! * [`any`] opens whatever queue a path or URL names, as a queue of bytes.
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
 //!
 //! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `legacy` (converts folders that the
-//! Python library persist-queue wrote), `tokio`, `simulation` (a disk in memory, for tests).
+//! Python library persist-queue wrote), `sqlite` (default), `mysql`, `tokio`, `simulation` (a disk in memory, for tests).
 
 #[cfg(feature = "sqlite")]
 pub mod any;
@@ -38,8 +40,10 @@ pub mod codec;
 mod durability;
 mod error;
 pub mod file;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod process;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "mysql"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -52,11 +56,15 @@ pub use error::{Error, Result};
 #[cfg(feature = "tokio")]
 pub use file::AsyncFileQueue;
 pub use file::{FileQueue, FileView, Options, Rejected};
+#[cfg(all(feature = "mysql", feature = "tokio"))]
+pub use mysql::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
+#[cfg(feature = "mysql")]
+pub use mysql::{MySqlAckQueue, MySqlAddress, MySqlOptions, MySqlQueue};
 /// The SQLite that is used here, for connections of one's own: see [`SqliteQueue::put_in`].
 #[cfg(feature = "sqlite")]
 pub use rusqlite;
 #[cfg(all(feature = "sqlite", feature = "tokio"))]
-pub use sqlite::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
+pub use sqlite::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteDict, AsyncSqliteQueue};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{DictOptions, SqliteAckQueue, SqliteDict, SqliteOptions, SqliteQueue};
 pub use wait::Wait;

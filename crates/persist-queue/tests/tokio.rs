@@ -237,6 +237,33 @@ async fn at_level_disk_one_thread_flushes_for_all_tasks() {
     }
 }
 
+#[cfg(feature = "simulation")]
+#[tokio::test]
+async fn at_level_disk_the_takes_of_many_tasks_share_their_flushes() {
+    use persist_queue::storage::{Fault, SimulatedDisk};
+    let disk = SimulatedDisk::new();
+    let options =
+        autosave().durability(Durability::Disk).storage(std::sync::Arc::new(disk.clone()));
+    let queue = open(Path::new("/queue"), options);
+    for item in 0..200 {
+        queue.put(item).await.unwrap();
+    }
+    disk.arm_syncs(Fault::Error { at: 100, part: 0, errno: libc::EIO, lasting: false });
+    let gets: Vec<_> = (0..200)
+        .map(|_| {
+            let queue = queue.clone();
+            tokio::spawn(async move { queue.get().await.unwrap() })
+        })
+        .collect();
+    let mut items = Vec::new();
+    for get in gets {
+        items.push(get.await.unwrap());
+    }
+    items.sort_unstable();
+    assert_eq!(items, (0..200).collect::<Vec<_>>());
+    assert!(!disk.fired(), "200 takes flushed 100 times or more often");
+}
+
 #[tokio::test]
 async fn a_put_waits_for_room_and_a_dropped_one_has_put_nothing() {
     let folder = tempfile::tempdir().unwrap();

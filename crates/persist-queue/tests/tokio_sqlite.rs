@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
-use persist_queue::sql::Status;
+use persist_queue::sql::{Kind, Status};
 use persist_queue::{
     AsyncSqliteAckQueue, AsyncSqliteQueue, Durability, Error, SqliteOptions, SqliteQueue, Wait,
 };
@@ -205,14 +205,16 @@ async fn a_lease_that_ends_wakes_a_task_that_waited_before_it_began() {
     assert!(matches!(late.ack(), Err(Error::NotHeld { .. })));
 }
 
-#[tokio::test]
-async fn two_thousand_tasks_wait_without_a_thread_each() {
+/// So many that what each does for each of the others would be noticed.
+const CROWD: u64 = 10_000;
+
+async fn a_crowd_takes_one_item_each(kind: Kind) {
     let dir = tempfile::tempdir().unwrap();
-    let queue = open(dir.path(), process());
+    let queue = open(dir.path(), process().kind(kind));
     queue.put(0).await.unwrap();
     queue.get().await.unwrap();
     let before = threads();
-    let tasks: Vec<_> = (0..2_000)
+    let tasks: Vec<_> = (0..CROWD)
         .map(|_| {
             let queue = queue.clone();
             tokio::spawn(async move { queue.get().await.unwrap() })
@@ -220,13 +222,55 @@ async fn two_thousand_tasks_wait_without_a_thread_each() {
         .collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert!(threads() <= before + 1, "{} threads after {before}", threads());
-    queue.put_many((0..2_000).collect(), Wait::Forever).await.unwrap();
+    queue.put_many((0..CROWD).collect(), Wait::Forever).await.unwrap();
     let mut items = Vec::new();
     for task in tasks {
-        items.push(tokio::time::timeout(SOON, task).await.unwrap().unwrap());
+        items.push(tokio::time::timeout(6 * SOON, task).await.unwrap().unwrap());
     }
     items.sort_unstable();
-    assert_eq!(items, (0..2_000).collect::<Vec<_>>());
+    assert_eq!(items, (0..CROWD).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn ten_thousand_tasks_wait_without_a_thread_each_and_cost_each_other_nothing() {
+    a_crowd_takes_one_item_each(Kind::Fifo).await;
+}
+
+#[tokio::test]
+async fn ten_thousand_tasks_wait_for_the_last_item_first() {
+    a_crowd_takes_one_item_each(Kind::Filo).await;
+}
+
+#[tokio::test]
+async fn what_is_read_for_others_who_wait_is_not_for_who_comes_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let queue = open(dir.path(), process().kind(Kind::Filo));
+    for round in 0..200 {
+        queue.put_many((0..20).collect(), Wait::Forever).await.unwrap();
+        let (mut gets, mut early) = (Vec::new(), 0);
+        for _ in 0..10 {
+            let mut get = Box::pin(queue.get());
+            match poll_once(&mut get).await {
+                Poll::Pending => gets.push(get),
+                Poll::Ready(item) => early += item.map(|_| 1).unwrap(),
+            }
+        }
+        let newest = 1000 + round;
+        if round % 2 == 0 {
+            tokio::time::sleep(Duration::from_micros(200)).await;
+        }
+        // Some are not there any more when it is their turn.
+        gets.truncate(5);
+        queue.put(newest).await.unwrap();
+        let mut taken = vec![in_time(queue.get()).await.unwrap()];
+        for get in gets {
+            taken.push(in_time(get).await.unwrap());
+        }
+        assert!(taken.contains(&newest), "{newest} waits though {taken:?} were taken later");
+        let left = 21 - early - taken.len() as u64;
+        until(async || queue.len().await.unwrap() == left).await;
+        queue.get_many(100, Wait::No).await.unwrap();
+    }
 }
 
 fn threads() -> usize {

@@ -497,15 +497,13 @@ impl<'a> Taken<'a> {
         }
         let withdrawn = Arc::clone(self.withdrawn.insert(Arc::default()));
         let (owner, sequence) = (self.owner(&attachment), self.sequence);
-        let promise = move || {
-            let log = &attachment.log;
-            if let Some(ticket) = log.promise(owner, sequence, &withdrawn)? {
-                log.commit_delivered(ticket);
-            }
-            Ok(())
-        };
-        let promised: Result<()> = host.offload(promise).await?;
-        Ok(promised?)
+        let marking = Arc::clone(&attachment);
+        let mark = move || marking.log.promise(owner, sequence, &withdrawn);
+        // Apart, so that one flush covers all that were marked by those who came at the same time.
+        if let Some(ticket) = host.offload(mark).await?? {
+            host.offload(move || attachment.log.commit_delivered(ticket)).await?;
+        }
+        Ok(())
     }
 
     /// Whether the disk has to be waited for before the record can be delivered.

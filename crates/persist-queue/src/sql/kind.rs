@@ -19,6 +19,22 @@ pub enum Kind {
     Priority,
 }
 
+impl Kind {
+    /// How the names of tables of this kind begin.
+    pub(crate) fn table_prefix(self, acks: bool) -> &'static str {
+        match (self, acks) {
+            (Self::Fifo, false) => "queue",
+            (Self::Filo, false) => "filo_queue",
+            (Self::Unique, false) => "unique_queue",
+            (Self::Priority, false) => "priority_queue",
+            (Self::Fifo, true) => "ack_queue",
+            (Self::Filo, true) => "ack_filo_queue",
+            (Self::Unique, true) => "ack_unique_queue",
+            (Self::Priority, true) => "ack_priority_queue",
+        }
+    }
+}
+
 /// Where an item of an acknowledged queue stands, by the number that its row holds. Those up to
 /// [`Status::Failed`] that persist-queue 1.x knows have its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,21 @@
 //! What the queues in SQL databases share.
 
+mod aside;
+mod decode;
+mod encode;
 mod kind;
+mod row;
+mod settle;
+mod time;
 
+pub(crate) use aside::aside;
+pub use decode::{Decode, Undecoded};
+pub(crate) use encode::{encode, encode_all};
 pub use kind::{Flavour, Kind, Status};
+pub use row::{Put, PutOptions, Row, Which};
+#[cfg(feature = "mysql")]
+pub(crate) use settle::LONGEST_BACKOFF;
+#[cfg(feature = "sqlite")]
+pub(crate) use settle::backoff;
+pub use settle::{Held, Settlement};
+pub(crate) use time::{milliseconds, now};

@@ -13,31 +13,10 @@ use super::holder;
 use super::numbers::SET_HIGHEST;
 use super::options::SqliteOptions;
 use super::session::Session;
-use super::store::{Attachment, Row, SqliteStore, milliseconds, now, work};
-use crate::sql::Status;
+use super::store::{Attachment, SqliteStore, work};
+use crate::sql::{Row, Settlement, Status, backoff, milliseconds, now};
 use crate::wait::{Host, Signals};
 use crate::{Error, Result};
-
-/// The longest rest between two attempts.
-const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
-
-/// What becomes of a held item.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settlement {
-    /// It is done.
-    Acked,
-    /// It is given up.
-    Failed,
-    /// It waits again.
-    Back {
-        /// For how long it rests; as the options say where that is not given.
-        delay: Option<Duration>,
-        /// Behind all others, under a new number, and not in its old place.
-        last: bool,
-    },
-    /// It never reached anybody: it waits again, and that attempt does not count.
-    Undone,
-}
 
 impl SqliteStore {
     /// Says what became of held rows, by number and token; without a token it is about whatever
@@ -393,22 +372,4 @@ impl Settling {
 
 pub(super) fn attempts_are_over(options: &SqliteOptions, attempts: u32) -> bool {
     options.max_attempts.is_some_and(|most| attempts >= most)
-}
-
-/// How long an item rests behind so many attempts.
-fn backoff(first: Duration, attempts: u32) -> Duration {
-    let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
-    first.saturating_mul(doubled).min(LONGEST_BACKOFF.max(first))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_rest_doubles_with_each_attempt_up_to_an_hour() {
-        let rests = [1, 2, 3, 4, 40].map(|attempts| backoff(Duration::from_secs(1), attempts));
-        assert_eq!(rests.map(|rest| rest.as_secs()), [1, 2, 4, 8, 3600]);
-        assert_eq!(backoff(Duration::ZERO, 5), Duration::ZERO);
-    }
 }

@@ -10,15 +10,12 @@ use std::time::Duration;
 
 use rusqlite::Transaction;
 
-use super::ack::Settlement;
 use super::group::Group;
-use super::hold::Held;
 use super::options::SqliteOptions;
-use super::queue::{encode, encode_all};
-use super::store::{PutOptions, SqliteStore, Which};
+use super::store::SqliteStore;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
-use crate::sql::Status;
+use crate::sql::{Held, PutOptions, Row, Settlement, Status, Which, encode, encode_all};
 use crate::wait::{Thread, Wait, now};
 use crate::{Error, Result};
 
@@ -379,7 +376,7 @@ impl<T, C: Codec<T>> SqliteAckQueue<T, C> {
     /// As [`SqliteAckQueue::len`].
     pub fn dead_letters(&self) -> Result<Vec<(i64, Result<T>)>> {
         let rows = now(self.store.dead_letters(&mut Thread))?;
-        let letter = |row: super::store::Row| {
+        let letter = |row: Row| {
             let decoded = self.codec.decode(&row.data);
             let (path, sequence) = (self.store.path().to_owned(), row.id.cast_unsigned());
             (row.id, decoded.map_err(|source| Error::Decode { path, sequence, source }))

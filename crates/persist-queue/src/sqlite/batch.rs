@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::claims::Owner;
 use super::lock;
 use super::scan::{Rank, Scan, claim_one};
-use super::store::{Attachment, Put, Row, Which, now};
-use crate::sql::Kind;
+use super::store::Attachment;
+use crate::sql::{Kind, Put, Row, Which, now};
 use crate::{Error, Result};
 
 /// The most items that are put and not written.

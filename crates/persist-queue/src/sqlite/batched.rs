@@ -10,8 +10,8 @@ use rusqlite::OptionalExtension;
 use super::batch::{BOUND, Batch, Fate};
 use super::commit::Terms;
 use super::flush::Plan;
-use super::store::{Attachment, Decode, Put, Row, SqliteStore, Undecoded, Which, work};
-use crate::sql::Kind;
+use super::store::{Attachment, SqliteStore, work};
+use crate::sql::{Decode, Kind, Put, Row, Undecoded, Which};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 

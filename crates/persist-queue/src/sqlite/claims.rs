@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::ahead::Ahead;
-use super::store::Row;
+use crate::sql::Row;
 
 /// An open object, and a thread of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,15 +60,19 @@ impl Claims {
         self.returns
     }
 
-    /// Claims the next row that was read ahead.
-    pub(super) fn claim_ahead(&mut self, owner: Owner) -> Option<Row> {
-        let row = self.ahead.pop()?;
-        self.claim(row.id, owner);
+    /// Claims the next row that was read ahead for who has this turn.
+    pub(super) fn claim_ahead(&mut self, owner: Owner, turn: u64) -> Option<Row> {
+        let row = self.ahead.pop(turn)?;
+        self.give(row.id, owner);
         Some(row)
     }
 
     pub(super) fn claim(&mut self, row: i64, owner: Owner) {
         self.ahead.remove(row);
+        self.give(row, owner);
+    }
+
+    fn give(&mut self, row: i64, owner: Owner) {
         self.owners.insert(row, owner);
         self.held.entry(owner).or_default().insert(row);
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
 use std::time::Duration;
 
@@ -22,7 +22,6 @@ use super::session::Session;
 use crate::error::Context;
 use crate::process::keeper::{self, Keeper, Kept};
 use crate::process::per_process::PerProcess;
-use crate::sql::Kind;
 use crate::wait::{Signals, Worker};
 use crate::{Durability, Error, Result};
 
@@ -64,6 +63,8 @@ pub(super) struct Shared {
     pub(super) claims: Mutex<Claims>,
     /// Whether the last get of an acknowledged queue found something.
     pub(super) flows: AtomicBool,
+    /// How many objects have it open.
+    pub(super) openers: AtomicUsize,
 }
 
 impl Shared {
@@ -157,14 +158,7 @@ impl Database {
     }
 
     /// The table of a queue, made where it is missing.
-    pub(super) fn queue(
-        self: &Arc<Self>,
-        kind: Kind,
-        acks: bool,
-        name: &str,
-        patience: Duration,
-    ) -> Result<Arc<Shared>> {
-        let table = Table::new(kind, acks, name);
+    pub(super) fn queue(self: &Arc<Self>, table: Table, patience: Duration) -> Result<Arc<Shared>> {
         if let Some(shared) = lock(&self.queues).get(&table.name) {
             return Ok(Arc::clone(shared));
         }
@@ -175,10 +169,21 @@ impl Database {
         self.watch();
         let mut queues = lock(&self.queues);
         let shared = queues.entry(table.name.clone()).or_insert_with(|| {
-            let (claims, flows) = (Mutex::default(), AtomicBool::new(false));
-            Arc::new(Shared { table, signals: Signals::default(), claims, flows })
+            Arc::new(Shared {
+                table,
+                signals: Signals::default(),
+                claims: Mutex::default(),
+                flows: AtomicBool::new(false),
+                openers: AtomicUsize::new(0),
+            })
         });
         Ok(Arc::clone(shared))
+    }
+
+    /// Whether an object of this process has a table open.
+    pub(super) fn has_open(&self, table: &str) -> bool {
+        let queues = lock(&self.queues);
+        queues.get(table).is_some_and(|shared| shared.openers.load(Ordering::SeqCst) > 0)
     }
 
     /// Does `work` in a transaction that it may share with others; see [`Committer::submit`].

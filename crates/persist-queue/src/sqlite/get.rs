@@ -9,14 +9,14 @@ use std::time::Duration;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
-use super::ahead::read_ahead;
+use super::ahead::{UNASKED, read_ahead, read_for_others};
 use super::claims::Owner;
 use super::commit::Terms;
 use super::database::Shared;
 use super::schema::Table;
 use super::session::Session;
-use super::store::{Attachment, Decode, Row, SqliteStore, Undecoded, Which, aside, look, work};
-use crate::sql::{Kind, Status};
+use super::store::{Attachment, SqliteStore, look, work};
+use crate::sql::{Decode, Kind, Row, Status, Undecoded, Which, aside};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
 
@@ -69,7 +69,7 @@ impl SqliteStore {
         let owner = Owner { handle: attached.handle, thread };
         for lost in 0..=LOSSES {
             let may_be_ahead = which == Which::Next && lost == 0;
-            let ahead = if may_be_ahead { attached.claim_ahead(owner) } else { None };
+            let ahead = if may_be_ahead { attached.claim_ahead(owner, UNASKED) } else { None };
             let found = match ahead {
                 Some(claimed) => Some(claimed),
                 None => attached.claim(host, terms.patience, owner, which, may_be_ahead).await?,
@@ -151,9 +151,9 @@ impl SqliteStore {
 }
 
 impl Attachment {
-    /// Claims the next row that was read ahead.
-    fn claim_ahead(self: &Arc<Self>, owner: Owner) -> Option<Arc<Claimed>> {
-        let row = self.shared.claims().claim_ahead(owner)?;
+    /// Claims the next row that was read ahead for who has this turn.
+    fn claim_ahead(self: &Arc<Self>, owner: Owner, turn: u64) -> Option<Arc<Claimed>> {
+        let row = self.shared.claims().claim_ahead(owner, turn)?;
         let (attached, settled) = (Arc::clone(self), AtomicBool::new(false));
         Some(Arc::new(Claimed { attached, row, was_ahead: true, settled }))
     }
@@ -171,15 +171,16 @@ impl Attachment {
         H::Error: From<Error>,
     {
         let theirs = Arc::clone(self);
+        let turn = self.shared.claims().ahead.ask();
         look(host, self, move |attached| {
             // Whoever looked before may have read ours ahead.
-            let ahead = if may_be_ahead { theirs.claim_ahead(owner) } else { None };
+            let ahead = if may_be_ahead { theirs.claim_ahead(owner, turn) } else { None };
             if ahead.is_some() {
                 return Ok(ahead);
             }
-            let found = attached
-                .database
-                .read(patience, |connection| find(connection, &attached.shared, owner, which))?;
+            let found = attached.database.read(patience, |connection| {
+                find(connection, &attached.shared, owner, which, turn)
+            })?;
             // Released also where the host does not take the result any more.
             Ok(found.map(|row| Claimed::new(&theirs, row)))
         })
@@ -321,6 +322,7 @@ fn find(
     shared: &Shared,
     owner: Owner,
     which: Which,
+    turn: u64,
 ) -> rusqlite::Result<Option<Row>> {
     let mut found = None;
     find_each(connection, shared, owner, which, |row| {
@@ -330,6 +332,7 @@ fn find(
     if let (Which::Next, Some(row)) = (which, &found) {
         // Others who wait find theirs without a look of their own.
         read_ahead(connection, shared, row, shared.signals.items.waiting())?;
+        read_for_others(connection, shared, turn)?;
     }
     Ok(found)
 }

@@ -8,7 +8,8 @@ use super::batch::Fate;
 use super::claims::Owner;
 use super::connection::found_no_room;
 use super::get::{Claimed, find_each};
-use super::store::{Attachment, Decode, Row, SqliteStore, Undecoded, Which, work};
+use super::store::{Attachment, SqliteStore, work};
+use crate::sql::{Decode, Row, Undecoded, Which};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 

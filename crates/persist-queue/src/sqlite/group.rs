@@ -1,12 +1,12 @@
 //! The typed transaction of several changes.
 
-use super::ack::Settlement;
 use super::ack_queue::{Delivery, Open, SqliteAckQueue};
-use super::queue::{SqliteQueue, encode};
-use super::store::{Put, PutOptions, SqliteStore};
+use super::queue::SqliteQueue;
+use super::store::SqliteStore;
 use super::transaction::Change;
 use crate::Result;
 use crate::codec::Codec;
+use crate::sql::{Put, PutOptions, Settlement, encode};
 use crate::wait::{Thread, now};
 
 /// Several puts and settlements, in queues of one database, that are made together by

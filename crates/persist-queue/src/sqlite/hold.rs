@@ -7,27 +7,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::ack::{Settlement, attempts_are_over};
+use super::ack::attempts_are_over;
 use super::commit::Terms;
 use super::database::Shared;
 use super::get::read;
 use super::options::SqliteOptions;
 use super::session::Session;
-use super::store::{Attachment, Row, SqliteStore, Which, aside, look, milliseconds, now};
-use crate::sql::Status;
+use super::store::{Attachment, SqliteStore, look};
+use crate::sql::{Held, Settlement, Status, Which, aside, milliseconds, now};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
-
-/// A row that this object holds.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Held {
-    /// The row.
-    pub row: Row,
-    /// Another one with each delivery: what acknowledges an earlier delivery is refused.
-    pub token: i64,
-    /// How often it was delivered, this time included.
-    pub attempts: u32,
-}
 
 /// What a get found.
 enum Found {

@@ -8,8 +8,8 @@ use super::counts::Counts;
 use super::database::Shared;
 use super::get::read;
 use super::session::Session;
-use super::store::{Put, Row, SqliteStore, work};
-use crate::sql::Status;
+use super::store::{SqliteStore, work};
+use crate::sql::{Put, Row, Status};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 

@@ -30,6 +30,7 @@ mod hold;
 mod holder;
 mod log_writes;
 mod look;
+mod nameless;
 mod numbers;
 mod options;
 mod peek;
@@ -52,21 +53,23 @@ mod transaction;
 mod value;
 mod view;
 
-pub use ack::Settlement;
 pub use ack_queue::{Delivery, SqliteAckQueue};
 pub use aside::Aside;
+#[cfg(feature = "tokio")]
+pub use dict::AsyncSqliteDict;
 pub use dict::{
     DictIter, DictKey, DictOptions, DictStore, Entry, Found, Key, Page, Position, SqliteDict, Walk,
 };
 pub use group::{Group, Inlet};
-pub use hold::Held;
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
-pub use store::{Decode, Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+pub use store::SqliteStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
 pub use transaction::Change;
 pub use view::{QueueTable, Seen, SqliteView};
+
+pub use crate::sql::{Decode, Held, Put, PutOptions, Row, Settlement, Undecoded, Which};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

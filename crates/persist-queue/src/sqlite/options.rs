@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::ack_queue::SqliteAckQueue;
+use super::nameless::Nameless;
 use super::queue::SqliteQueue;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::sql::Kind;
@@ -14,6 +15,7 @@ use crate::{Durability, Result};
 pub struct SqliteOptions {
     pub(super) kind: Kind,
     pub(super) name: String,
+    pub(super) nameless: Nameless,
     pub(super) timeout: Duration,
     pub(super) auto_commit: bool,
     pub(super) durability: Durability,
@@ -39,6 +41,7 @@ impl SqliteOptions {
         Self {
             kind: Kind::Fifo,
             name: "default".to_owned(),
+            nameless: Nameless::Never,
             timeout: Duration::from_secs(10),
             auto_commit: true,
             durability: Durability::Disk,
@@ -73,6 +76,16 @@ impl SqliteOptions {
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        self
+    }
+
+    /// Whether the queue goes on with what the asynchronous classes of persist-queue 1.1.0 left, or use at
+    /// the same time: they forget the name, and all have the tables `queue`, `filo_queue` and
+    /// `unique_queue`. Where such a table has rows when the queue is opened, that is its table then,
+    /// instead of the one of its name. It does not by default.
+    #[must_use]
+    pub fn joins_nameless(mut self, joins: bool) -> Self {
+        self.nameless = if joins { Nameless::WhereUsed } else { Nameless::Never };
         self
     }
 

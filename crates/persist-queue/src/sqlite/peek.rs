@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::batch::{Batch, Fate};
 use super::get::read;
 use super::scan::Rank;
-use super::store::{Attachment, Row, SqliteStore, Which, work};
+use super::store::{Attachment, SqliteStore, work};
+use crate::sql::{Row, Which};
 use crate::wait::Host;
 use crate::{Error, Result};
 

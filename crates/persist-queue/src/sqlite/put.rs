@@ -10,8 +10,8 @@ use super::commit::Terms;
 use super::database::Shared;
 use super::schema::Table;
 use super::session::Session;
-use super::store::{Put, SqliteStore, milliseconds, now};
-use crate::sql::{Kind, Status};
+use super::store::SqliteStore;
+use crate::sql::{Kind, Put, Status, milliseconds, now};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 

@@ -8,7 +8,8 @@ use super::connection::explain;
 use super::database::{Database, identity};
 use super::put::Insertion;
 use super::schema::Table;
-use super::store::{Put, SqliteStore};
+use super::store::SqliteStore;
+use crate::sql::Put;
 use crate::{Error, Result};
 
 impl SqliteStore {

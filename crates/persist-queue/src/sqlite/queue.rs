@@ -9,9 +9,10 @@ use rusqlite::Transaction;
 
 use super::group::Group;
 use super::options::SqliteOptions;
-use super::store::{Put, PutOptions, Row, SqliteStore, Undecoded, Which};
+use super::store::SqliteStore;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
+use crate::sql::{PutOptions, Row, Undecoded, Which, encode, encode_all};
 use crate::wait::{Thread, Wait, now, this_thread};
 use crate::{Error, Result};
 
@@ -238,20 +239,4 @@ impl<T, C: Codec<T>> SqliteQueue<T, C> {
     pub fn close(&self) -> Result<()> {
         self.store.close()
     }
-}
-
-/// The rows that are made of items, which all have the same options.
-pub(super) fn encode_all<T, C: Codec<T>>(
-    codec: &C,
-    items: &[T],
-    options: PutOptions,
-) -> Result<Vec<Put>> {
-    items.iter().map(|item| encode(codec, item, options)).collect()
-}
-
-/// The row that is made of an item.
-pub(super) fn encode<T, C: Codec<T>>(codec: &C, item: &T, options: PutOptions) -> Result<Put> {
-    let mut data = Vec::new();
-    codec.encode(item, &mut data).map_err(Error::Encode)?;
-    Ok(Put { data, options, ..Put::default() })
 }

@@ -10,8 +10,7 @@ use super::claims::Owner;
 use super::database::Shared;
 use super::get::read;
 use super::schema::Table;
-use super::store::Row;
-use crate::sql::Kind;
+use crate::sql::{Kind, Row};
 
 /// How many new rows are looked at one by one, some batches of another object; where there are more,
 /// the scan starts anew.

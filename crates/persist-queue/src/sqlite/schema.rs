@@ -60,7 +60,15 @@ pub(super) const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
 
 impl Table {
     pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
-        let name = table_name(kind, acks, queue);
+        Self::with_name(kind, acks, table_name(kind, acks, queue))
+    }
+
+    /// The one of queues without acknowledgements whose name was forgotten.
+    pub(super) fn nameless(kind: Kind) -> Self {
+        Self::with_name(kind, false, kind.table_prefix(false).to_owned())
+    }
+
+    fn with_name(kind: Kind, acks: bool, name: String) -> Self {
         let table = quote(&name);
         let order = match kind {
             Kind::Fifo | Kind::Unique => "_id",
@@ -206,20 +214,7 @@ impl Table {
 
 /// What the table of a queue is called.
 pub(super) fn table_name(kind: Kind, acks: bool, queue: &str) -> String {
-    format!("{}_{queue}", prefix(kind, acks))
-}
-
-fn prefix(kind: Kind, acks: bool) -> &'static str {
-    match (kind, acks) {
-        (Kind::Fifo, false) => "queue",
-        (Kind::Filo, false) => "filo_queue",
-        (Kind::Unique, false) => "unique_queue",
-        (Kind::Priority, false) => "priority_queue",
-        (Kind::Fifo, true) => "ack_queue",
-        (Kind::Filo, true) => "ack_filo_queue",
-        (Kind::Unique, true) => "ack_unique_queue",
-        (Kind::Priority, true) => "ack_priority_queue",
-    }
+    format!("{}_{queue}", kind.table_prefix(acks))
 }
 
 /// A name as SQL takes it, whatever is in it.

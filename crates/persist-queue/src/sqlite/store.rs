@@ -7,17 +7,18 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use super::batch::Batch;
 use super::commit::Terms;
 use super::connection::Place;
 use super::database::{self, Database, Shared};
 use super::holder::Holder;
+use super::nameless::Nameless;
 use super::options::SqliteOptions;
+use super::schema::Table;
 use super::session::Session;
 use crate::process::per_process::PerProcess;
-use crate::wait::{Attempt, Host, Job, Outcome, Signal, Wait, Waiting, Worker};
+use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -43,102 +44,19 @@ pub(super) struct Attachment {
     pub(super) batch: Option<Batch>,
 }
 
-/// A row of the queue.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Row {
-    /// Its number, never used again.
-    pub id: i64,
-    /// The serialized item.
-    pub data: Vec<u8>,
-    /// When it was put, in seconds since 1970.
-    pub timestamp: f64,
-    /// Whether the database holds it as text.
-    pub text: bool,
-    /// Its place in a queue of [`Kind::Priority`](crate::sql::Kind::Priority), for who puts it back.
-    pub(super) priority: Option<i64>,
-}
-
-/// An item to put.
-#[derive(Debug, Clone, Default)]
-pub struct Put {
-    /// The serialized item.
-    pub data: Vec<u8>,
-    /// When it comes out.
-    pub options: PutOptions,
-    /// Whether it is text to the serializer, and so to the database; then it is valid UTF-8.
-    pub text: bool,
-    /// Other bytes for the same item, which somebody else may have put: while they wait, a queue of
-    /// [`Kind::Unique`](crate::sql::Kind::Unique) does not take this one.
-    pub also: Option<Vec<u8>>,
-}
-
-/// When an item comes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct PutOptions {
-    /// The lowest comes first, in a queue of [`Kind::Priority`](crate::sql::Kind::Priority).
-    pub priority: i64,
-    /// How long it is not delivered yet. For acknowledged queues.
-    pub delay: Option<Duration>,
-    /// How long it may wait before it is a dead letter; the queue's where it is not given. For
-    /// acknowledged queues.
-    pub ttl: Option<Duration>,
-}
-
-/// Why an item could not be made of a row.
-#[derive(Debug)]
-pub enum Undecoded<E> {
-    /// Its bytes are not what was asked for: this object does not try again.
-    Broken(E),
-    /// The caller was interrupted: it waits as before.
-    Interrupted(E),
-}
-
-/// Makes an item of its row. Functions do, and what has to wait for something meanwhile.
-pub trait Decode<T, H: Host> {
-    /// Makes the item.
-    fn decode(
-        &mut self,
-        host: &mut H,
-        row: &Row,
-    ) -> impl Future<Output = Result<T, Undecoded<H::Error>>>;
-}
-
-impl<T, H: Host, F> Decode<T, H> for F
-where
-    F: FnMut(&mut H, &Row) -> Result<T, Undecoded<H::Error>>,
-{
-    fn decode(
-        &mut self,
-        host: &mut H,
-        row: &Row,
-    ) -> impl Future<Output = Result<T, Undecoded<H::Error>>> {
-        std::future::ready(self(host, row))
-    }
-}
-
-/// Which item a get is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Which {
-    /// The next one.
-    #[default]
-    Next,
-    /// The one with this number, where it waits.
-    Id(i64),
-    /// The one behind this number, and behind the last one the first. For acknowledged queues.
-    Behind(i64),
-}
-
 impl SqliteStore {
     /// Opens the queue in the database file `path`, or in memory where that is `:memory:`.
     ///
     /// # Errors
     /// As [`SqliteOptions::open_with`].
-    pub fn open(path: &Path, options: SqliteOptions, acks: bool) -> Result<Self> {
+    pub fn open(path: &Path, mut options: SqliteOptions, acks: bool) -> Result<Self> {
         options.durability.check()?;
-        let options = Arc::new(options);
         let place =
             if path == Path::new(":memory:") { Place::Memory } else { database::place(path)? };
-        let attachment = Arc::new(Attachment::new(&place, &options, acks)?);
+        let database = Database::open(&place, options.timeout)?;
+        options.nameless = options.nameless.decide(&database, &options, acks)?;
+        let options = Arc::new(options);
+        let attachment = Arc::new(Attachment::new(database, &options, acks)?);
         Ok(Self {
             attachment: PerProcess::new(attachment),
             closed: AtomicBool::new(false),
@@ -151,6 +69,14 @@ impl SqliteStore {
     /// The database file, as an absolute path, or `:memory:`.
     pub fn path(&self) -> &Path {
         self.place.path()
+    }
+
+    /// The name of its table.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn table(&self) -> Result<String> {
+        Ok(self.attached()?.shared.table.name.clone())
     }
 
     /// The options that it was opened with.
@@ -167,7 +93,10 @@ impl SqliteStore {
         if self.is_closed() {
             return Err(Error::Closed { path: self.path().to_owned() });
         }
-        self.attachment.get(|| Attachment::new(&self.place, &self.options, self.acks).map(Arc::new))
+        self.attachment.get(|| {
+            let database = Database::open(&self.place, self.options.timeout)?;
+            Attachment::new(database, &self.options, self.acks).map(Arc::new)
+        })
     }
 
     /// The thread that does what blocks for all tasks on this database.
@@ -216,6 +145,7 @@ impl SqliteStore {
             self.closed.store(false, Ordering::SeqCst);
             return Err(error);
         }
+        attached.shared.openers.fetch_sub(1, Ordering::SeqCst);
         attached.shared.claims().leave(attached.handle);
         if let Some(holder) = &attached.holder {
             holder.leave();
@@ -298,25 +228,6 @@ where
     host.look(move || work(&attached)).await?.map_err(Into::into)
 }
 
-/// Does work that nobody waits for: in the host's thread for such work, if it has one.
-pub(super) fn aside(
-    worker: Option<&Arc<Worker>>,
-    work: impl FnOnce() -> Result<()> + Send + 'static,
-) {
-    let job: Job = Box::new(|| {
-        if let Err(error) = work() {
-            tracing::error!(%error, "what nobody took any more could not be given back");
-        }
-    });
-    let left = match worker {
-        Some(worker) => worker.start(job).err().map(|(_, job)| job),
-        None => Some(job),
-    };
-    if let Some(job) = left {
-        job();
-    }
-}
-
 impl Attachment {
     /// Does `work` in a transaction that it may share with others.
     pub(super) async fn write<R: Send + 'static, H: Host>(
@@ -364,29 +275,22 @@ impl Attachment {
         Ok(self.database.write_later(&worker, terms, work, guard).await)
     }
 
-    fn new(place: &Place, options: &Arc<SqliteOptions>, acks: bool) -> Result<Self> {
+    fn new(database: Arc<Database>, options: &Arc<SqliteOptions>, acks: bool) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let database = Database::open(place, options.timeout)?;
-        let shared = database.queue(options.kind, acks, &options.name, options.timeout)?;
+        let table = match options.nameless {
+            Nameless::Always => Table::nameless(options.kind),
+            Nameless::Never | Nameless::WhereUsed => Table::new(options.kind, acks, &options.name),
+        };
+        let shared = database.queue(table, options.timeout)?;
         database.promise(options.durability);
-        let holder = acks.then(|| Holder::new(place)).transpose()?;
+        let holder = acks.then(|| Holder::new(&database.place)).transpose()?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);
         let batch = (!acks && !options.auto_commit).then(|| Batch::new(options.kind));
         let attachment = Self { database, shared, handle, holder, batch };
         if acks && options.auto_resume {
             attachment.resume(options)?;
         }
+        attachment.shared.openers.fetch_add(1, Ordering::SeqCst);
         Ok(attachment)
     }
-}
-
-/// The time since 1970.
-pub(super) fn now() -> Duration {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.unwrap_or(Duration::ZERO)
-}
-
-/// Milliseconds since 1970, as rows hold them.
-pub(super) fn milliseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

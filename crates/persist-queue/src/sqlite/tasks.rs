@@ -6,14 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::ack::Settlement;
 use super::ack_queue::SqliteAckQueue;
-use super::hold::Held;
-use super::queue::{SqliteQueue, encode, encode_all};
-use super::store::{PutOptions, Row, SqliteStore, Which, aside};
+use super::queue::SqliteQueue;
+use super::store::SqliteStore;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::error::Slim;
 use crate::file::Rejected;
+use crate::sql::{Held, PutOptions, Row, Settlement, Which, aside, encode, encode_all};
 use crate::wait::tokio::{Arrivals, Clock, next_owner};
 use crate::wait::{Task, Wait};
 use crate::{Error, Result};

@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use super::ack::{Settlement, Settling};
+use super::ack::Settling;
 use super::commit::Terms;
 use super::database::Database;
 use super::lock;
 use super::options::SqliteOptions;
 use super::put::insert_all;
 use super::session::Session;
-use super::store::{Attachment, Put, PutOptions, SqliteStore, work};
-use crate::sql::Kind;
+use super::store::{Attachment, SqliteStore};
+use crate::sql::{Kind, Put, PutOptions, Settlement};
 use crate::wait::Host;
 use crate::{Error, Result};
 
@@ -58,14 +58,28 @@ impl SqliteStore {
         let Some(terms) = parts.iter().map(Part::terms).reduce(strictest) else {
             return Ok(Vec::new());
         };
-        let theirs = Arc::clone(&parts);
-        let done =
-            work(host, &self.attached()?, move |attached| write(&attached.database, terms, theirs))
-                .await?;
-        for (part, done) in parts.iter().zip(&done) {
-            part.tell(*done);
+        let refusal = Arc::new(Mutex::new(None));
+        let (theirs, keep) = (Arc::clone(&parts), Arc::clone(&refusal));
+        let attached = self.attached()?;
+        let written = attached.try_write_into(
+            host,
+            terms,
+            move |session: &mut Session| {
+                // Of a try before this one.
+                *lock(&keep) = None;
+                theirs.iter().map(|part| part.make(session, &keep)).collect::<Result<Vec<_>, _>>()
+            },
+            move |done| {
+                // Also where a task is not there any more to be told that it is done.
+                parts.iter().zip(&done).for_each(|(part, done)| part.tell(*done));
+                done
+            },
+        );
+        let written = written.await?;
+        match lock(&refusal).take() {
+            Some(refusal) if written.is_err() => Err(refusal.into()),
+            _ => Ok(written?),
         }
-        Ok(done)
     }
 
     /// Says so where this change in the queue `store` cannot be part of a transaction with changes in
@@ -130,21 +144,6 @@ fn strictest(one: Terms, other: Terms) -> Terms {
         full: one.full || other.full,
         patience: one.patience.max(other.patience),
         grows: one.grows || other.grows,
-    }
-}
-
-fn write(database: &Database, terms: Terms, parts: Arc<[Part]>) -> Result<Vec<Option<i64>>> {
-    let refusal = Arc::new(Mutex::new(None));
-    let keep = Arc::clone(&refusal);
-    let written = database.write(terms, move |session| {
-        // Of a try before this one.
-        *lock(&keep) = None;
-        parts.iter().map(|part| part.make(session, &keep)).collect()
-    });
-    let refusal = lock(&refusal).take();
-    match (written, refusal) {
-        (Err(_), Some(refusal)) => Err(refusal),
-        (written, _) => written,
     }
 }
 

@@ -4,7 +4,7 @@
 use rusqlite::types::{ToSqlOutput, ValueRef};
 
 use super::batch::Pending;
-use super::store::{Put, Row};
+use crate::sql::{Put, Row};
 
 impl Row {
     pub(super) fn value(&self) -> ToSqlOutput<'_> {

@@ -11,9 +11,9 @@ use super::connection::{explain, path_beside};
 use super::get::read;
 use super::schema::{WAITING_BELOW, quote};
 use super::schema_aside;
-use super::store::Row;
 use super::system_calls;
 use crate::error::Context;
+use crate::sql::Row;
 use crate::sql::{Flavour, Kind, Status};
 use crate::{Error, Result};
 

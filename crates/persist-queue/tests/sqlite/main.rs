@@ -9,6 +9,7 @@ mod costs;
 mod dict;
 mod full_disk;
 mod many;
+mod nameless;
 mod plain;
 mod put_in;
 mod rows;

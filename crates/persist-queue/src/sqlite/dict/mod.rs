@@ -7,11 +7,16 @@ mod key;
 mod options;
 mod schema;
 mod store;
+mod take_out;
+#[cfg(feature = "tokio")]
+mod tasks;
 mod typed;
 mod walk;
 
 pub use key::{DictKey, Key};
 pub use options::DictOptions;
 pub use store::{DictStore, Found};
+#[cfg(feature = "tokio")]
+pub use tasks::AsyncSqliteDict;
 pub use typed::{DictIter, SqliteDict};
 pub use walk::{Entry, Page, Position, Walk};

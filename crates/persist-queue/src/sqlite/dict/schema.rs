@@ -19,8 +19,10 @@ pub(super) struct DictTable {
     /// Number and data.
     pub(super) replace: String,
     pub(super) remove: String,
-    /// Number, key and data: only if nobody changed it.
+    /// Number, key and data: only if nobody changed it. Gives its key and form.
     pub(super) remove_as_read: String,
+    /// Number, or none for a new one, key, data, form: unless the key is there again, or the number is.
+    pub(super) put_back: String,
     pub(super) clear: String,
     pub(super) count: String,
     pub(super) any: String,
@@ -59,7 +61,10 @@ impl DictTable {
             remove: format!("DELETE FROM {table} WHERE rowid = ?1"),
             remove_as_read: format!(
                 "DELETE FROM {table} WHERE rowid = ?1 AND key = ?2 \
-                 AND IFNULL(CAST(data AS BLOB), x'') = ?3"
+                 AND IFNULL(CAST(data AS BLOB), x'') = ?3 RETURNING key, form"
+            ),
+            put_back: format!(
+                "INSERT OR IGNORE INTO {table} (rowid, key, data, form) VALUES (?1, ?2, ?3, ?4)"
             ),
             clear: format!("DELETE FROM {table}"),
             count: format!("SELECT COUNT(key) FROM {table}"),

@@ -17,7 +17,7 @@ use crate::sqlite::commit::Terms;
 use crate::sqlite::connection::Place;
 use crate::sqlite::database::{self, Database};
 use crate::sqlite::session::Session;
-use crate::wait::Host;
+use crate::wait::{Host, Worker};
 use crate::{Durability, Error, Result};
 
 /// See the module.
@@ -145,35 +145,6 @@ impl DictStore {
         .await
     }
 
-    /// Removes a row that was read, unless somebody has changed or removed it since. Says whether it
-    /// was removed: of all who try, one is told so.
-    ///
-    /// # Errors
-    /// As [`DictStore::get`].
-    pub async fn remove_as_read<H: Host>(
-        &self,
-        host: &mut H,
-        key: Key,
-        found: Found,
-    ) -> Result<bool, H::Error>
-    where
-        H::Error: From<Error>,
-    {
-        self.write(host, false, move |session, table| {
-            let connection = &session.connection;
-            let mut remove = connection.prepare_cached(&table.remove_as_read)?;
-            for stored in std::iter::once(key.stored())
-                .chain(key.bound_by_1x().map(rusqlite::types::ToSqlOutput::Owned))
-            {
-                if remove.execute(params![found.row, stored, found.data])? > 0 {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
-        })
-        .await
-    }
-
     /// Removes all keys.
     ///
     /// # Errors
@@ -254,6 +225,14 @@ impl DictStore {
         }
     }
 
+    /// The thread that does what blocks for all tasks on this database.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub fn worker(&self) -> Result<Arc<Worker>> {
+        Ok(Arc::clone(&self.attached()?.database.worker))
+    }
+
     fn attached(&self) -> Result<Arc<Attachment>> {
         if self.is_closed() {
             return Err(Error::Closed { path: self.path().to_owned() });
@@ -271,7 +250,7 @@ impl DictStore {
     {
         let (attached, patience) = (self.attached()?, self.options.timeout);
         let read = host
-            .offload(move || {
+            .look(move || {
                 attached.database.read(patience, |connection| work(connection, &attached.table))
             })
             .await?;
@@ -282,24 +261,40 @@ impl DictStore {
         &self,
         host: &mut H,
         grows: bool,
-        mut work: impl FnMut(&mut Session, &DictTable) -> rusqlite::Result<R> + Send + 'static,
+        work: impl FnMut(&mut Session, &DictTable) -> rusqlite::Result<R> + Send + 'static,
     ) -> Result<R, H::Error>
     where
         H::Error: From<Error>,
     {
-        let attached = self.attached()?;
-        let terms = Terms {
-            full: self.options.durability == Durability::Disk,
-            patience: self.options.timeout,
-            grows,
+        self.write_into(host, grows, work, |_, result| result).await
+    }
+
+    /// As [`DictStore::write`], for what must not be lost where the host does not take the result any
+    /// more: `guard` is called once that is committed, whether or not anybody still waits.
+    pub(super) async fn write_into<R: Send + 'static, G: Send + 'static, H: Host>(
+        &self,
+        host: &mut H,
+        grows: bool,
+        mut work: impl FnMut(&mut Session, &DictTable) -> rusqlite::Result<R> + Send + 'static,
+        guard: impl FnOnce(&Arc<Attachment>, R) -> G + Send + 'static,
+    ) -> Result<G, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let (attached, terms) = (self.attached()?, self.terms(grows));
+        let (database, theirs) = (Arc::clone(&attached.database), Arc::clone(&attached));
+        let work = move |session: &mut Session| work(session, &attached.table);
+        let guard = move |result| guard(&theirs, result);
+        let Some(worker) = host.worker() else {
+            let written = host.offload(move || database.write(terms, work).map(guard)).await?;
+            return Ok(written?);
         };
-        let written = host
-            .offload(move || {
-                let database = Arc::clone(&attached.database);
-                database.write(terms, move |session| work(session, &attached.table))
-            })
-            .await?;
-        Ok(written?)
+        Ok(database.write_later(&worker, terms, work, guard).await?)
+    }
+
+    pub(super) fn terms(&self, grows: bool) -> Terms {
+        let full = self.options.durability == Durability::Disk;
+        Terms { full, patience: self.options.timeout, grows }
     }
 }
 

@@ -32,7 +32,7 @@ use crate::{Error, Result};
 /// share one flush. What a dead machine takes is the choice of [`Durability`](crate::Durability).
 #[derive(Debug)]
 pub struct SqliteDict<K, V, C = DefaultCodec> {
-    store: DictStore,
+    pub(super) store: DictStore,
     codec: C,
     entries: PhantomData<fn() -> (K, V)>,
 }
@@ -170,17 +170,17 @@ impl<K: DictKey, V, C: Codec<V>> SqliteDict<K, V, C> {
         self.store.close();
     }
 
-    fn encode(&self, value: &V) -> Result<Vec<u8>> {
+    pub(super) fn encode(&self, value: &V) -> Result<Vec<u8>> {
         let mut data = Vec::new();
         self.codec.encode(value, &mut data).map_err(Error::Encode)?;
         Ok(data)
     }
 
-    fn decode(&self, row: i64, data: &[u8]) -> Result<V> {
+    pub(super) fn decode(&self, row: i64, data: &[u8]) -> Result<V> {
         self.codec.decode(data).map_err(|source| self.undecodable(row, source))
     }
 
-    fn decode_entry(&self, entry: Entry) -> Result<(K, V)> {
+    pub(super) fn decode_entry(&self, entry: Entry) -> Result<(K, V)> {
         let value = self.decode(entry.row, &entry.data)?;
         let Entry { row, key, .. } = entry;
         let other = |key: &Key| format!("its key {key:?} is of another type").into();

@@ -1,0 +1,276 @@
+//! The connections of a process to one database. They are kept and not reset, and the one that was used
+//! last is used next. The driver's own pool connects under its lock, and asks each connection whether it
+//! lives before each use.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mysql::prelude::Queryable;
+use mysql::{Conn, Params, Row};
+
+use super::address::MySqlAddress;
+use super::connect::connect;
+use super::failure::Failure;
+use super::lock;
+use super::schema::{BEGIN, COMMIT, ROLLBACK};
+use crate::{Error, Result};
+
+/// A connection that rested for longer is asked whether it lives.
+const FRESH: Duration = Duration::from_secs(1);
+/// The pause between two attempts to replace a connection.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) address: MySqlAddress,
+    state: Mutex<State>,
+    freed: Condvar,
+    broke: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: VecDeque<Idle>,
+    open: usize,
+    /// How often a connection broke: those from before are asked whether they live.
+    breaks: u64,
+}
+
+#[derive(Debug)]
+struct Idle {
+    connection: Conn,
+    since: Instant,
+    breaks: u64,
+}
+
+impl Pool {
+    pub(super) fn new(address: MySqlAddress) -> Arc<Self> {
+        Arc::new(Self {
+            address,
+            state: Mutex::default(),
+            freed: Condvar::new(),
+            broke: Condvar::new(),
+        })
+    }
+
+    /// A connection that lives; waits at most so long while all are in use. Where the server is away, it
+    /// is tried again for as long as connecting may take.
+    pub(super) fn take(self: &Arc<Self>, patience: Duration) -> Result<Pooled> {
+        let place = self.place(patience)?;
+        let Place { idle, breaks } = place;
+        let mut pooled = Pooled {
+            pool: Arc::clone(self),
+            connection: None,
+            breaks,
+            handed_on: false,
+            in_transaction: false,
+        };
+        if let Some(mut idle) = idle {
+            let fresh = idle.since.elapsed() < FRESH && idle.breaks == breaks;
+            if fresh || idle.connection.ping().is_ok() {
+                pooled.connection = Some(idle.connection);
+                return Ok(pooled);
+            }
+        }
+        let deadline = Instant::now() + self.address.connect_timeout;
+        loop {
+            match connect(&self.address) {
+                Ok(connection) => {
+                    pooled.connection = Some(connection);
+                    return Ok(pooled);
+                }
+                Err(failed) if !failed.may_pass || Instant::now() >= deadline => {
+                    return Err(failed.error);
+                }
+                Err(_) => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// The first connection: where the server is away, that is said at once.
+    pub(super) fn open(self: &Arc<Self>) -> Result<()> {
+        let Place { idle, breaks } = self.place(Duration::ZERO)?;
+        let mut pooled = Pooled {
+            pool: Arc::clone(self),
+            connection: None,
+            breaks,
+            handed_on: false,
+            in_transaction: false,
+        };
+        let connection = match idle {
+            Some(idle) => idle.connection,
+            None => connect(&self.address).map_err(|failed| failed.error)?,
+        };
+        pooled.connection = Some(connection);
+        Ok(())
+    }
+
+    /// Waits at most so long until more than `seen` connections have broken; gives how many have.
+    pub(super) fn wait_for_break(&self, seen: u64, limit: Duration) -> u64 {
+        let mut state = lock(&self.state);
+        if state.breaks == seen {
+            state = self.broke.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.breaks
+    }
+
+    /// A place among those that are open at the same time.
+    fn place(&self, patience: Duration) -> Result<Place> {
+        let deadline = Instant::now() + patience;
+        let mut state = lock(&self.state);
+        loop {
+            let breaks = state.breaks;
+            if let Some(idle) = state.idle.pop_back() {
+                return Ok(Place { idle: Some(idle), breaks });
+            }
+            if state.open < self.address.max_connections {
+                state.open += 1;
+                return Ok(Place { idle: None, breaks });
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                let most = self.address.max_connections;
+                let source = format!(
+                    "all {most} connections of this process were in use for {} s; raise \
+                     max_connections",
+                    patience.as_secs_f32()
+                );
+                let path = self.address.path();
+                return Err(Error::Database {
+                    action: "get a connection to",
+                    path,
+                    source: source.into(),
+                });
+            }
+            state = self.freed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+struct Place {
+    idle: Option<Idle>,
+    breaks: u64,
+}
+
+/// A connection of the pool, which goes back when it is dropped, unless it broke.
+#[derive(Debug)]
+pub(super) struct Pooled {
+    pool: Arc<Pool>,
+    /// Nothing before it is made and behind a failure.
+    connection: Option<Conn>,
+    breaks: u64,
+    /// Somebody else has it, and the place that it takes.
+    handed_on: bool,
+    /// A transaction is open in it: nobody else may get it so.
+    in_transaction: bool,
+}
+
+/// What one statement gave.
+#[derive(Debug, Default)]
+pub(super) struct Gave {
+    pub(super) affected: u64,
+    pub(super) id: Option<u64>,
+    pub(super) rows: Vec<Row>,
+}
+
+impl Pooled {
+    /// Has the server carry out all statements of a text, in one round trip.
+    pub(super) fn run(&mut self, text: &str) -> mysql::Result<Vec<Gave>> {
+        self.in_transaction |= text.contains(BEGIN);
+        let ran = self.connection()?.query_iter(text).and_then(|mut result| {
+            let mut all = Vec::new();
+            while let Some(set) = result.iter() {
+                let (affected, id) = (set.affected_rows(), set.last_insert_id());
+                let rows = set.collect::<mysql::Result<Vec<Row>>>()?;
+                all.push(Gave { affected, id, rows });
+            }
+            Ok(all)
+        });
+        if ran.is_ok() && (text.ends_with(COMMIT) || text.ends_with(ROLLBACK)) {
+            self.in_transaction = false;
+        }
+        self.noted(ran)
+    }
+
+    /// As [`Pooled::run`], of the last statement only.
+    pub(super) fn run_last(&mut self, text: &str) -> mysql::Result<Gave> {
+        Ok(self.run(text)?.pop().unwrap_or_default())
+    }
+
+    /// Has the server carry out one statement, which it keeps prepared.
+    pub(super) fn execute(
+        &mut self,
+        statement: &str,
+        parameters: impl Into<Params>,
+    ) -> mysql::Result<Gave> {
+        let parameters = parameters.into();
+        let ran = self.connection()?.exec_iter(statement, parameters).and_then(|result| {
+            let (affected, id) = (result.affected_rows(), result.last_insert_id());
+            Ok(Gave { affected, id, rows: result.collect::<mysql::Result<_>>()? })
+        });
+        self.noted(ran)
+    }
+
+    pub(super) fn connection(&mut self) -> mysql::Result<&mut Conn> {
+        self.connection.as_mut().ok_or_else(mysql::Error::server_disconnected)
+    }
+
+    fn noted<R>(&mut self, ran: mysql::Result<R>) -> mysql::Result<R> {
+        if let Err(error) = &ran
+            && Failure::of(error) == Failure::Broken
+        {
+            self.give_up();
+        }
+        ran
+    }
+
+    /// Closes the connection instead of giving it back.
+    pub(super) fn give_up(&mut self) {
+        if self.connection.take().is_some() {
+            lock(&self.pool.state).breaks += 1;
+            self.pool.broke.notify_all();
+        }
+    }
+
+    /// Hands the connection on, with the transaction that is open in it.
+    pub(super) fn hand_on(&mut self) -> Self {
+        self.handed_on = true;
+        Self {
+            pool: Arc::clone(&self.pool),
+            connection: self.connection.take(),
+            breaks: self.breaks,
+            handed_on: false,
+            in_transaction: self.in_transaction,
+        }
+    }
+
+    /// Undoes what is not committed; where even that fails, the connection goes, and all with it.
+    pub(super) fn undo(&mut self) {
+        if self.connection.is_some() && self.run(ROLLBACK).is_err() {
+            self.give_up();
+        }
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        if self.handed_on {
+            return;
+        }
+        if self.in_transaction {
+            self.give_up();
+        }
+        let mut state = lock(&self.pool.state);
+        match self.connection.take() {
+            Some(connection) => {
+                let (since, breaks) = (Instant::now(), self.breaks);
+                state.idle.push_back(Idle { connection, since, breaks });
+            }
+            None => state.open -= 1,
+        }
+        drop(state);
+        self.pool.freed.notify_one();
+    }
+}

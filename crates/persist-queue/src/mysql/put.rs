@@ -1,0 +1,299 @@
+//! Putting rows.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mysql::Value;
+
+use super::failure::{Failure, column, explain, is_duplicate, is_too_large};
+use super::lock;
+use super::pool::{Gave, Pooled};
+use super::schema::{BEGIN, COMMIT, ROLLBACK};
+use super::server::Unmade;
+use super::store::{Attachment, MySqlStore, work};
+use crate::sql::{Kind, Put, PutOptions, Status, milliseconds, now};
+use crate::wait::{Attempt, Host, Wait};
+use crate::{Error, Result};
+
+/// How many rows one statement puts, and about how many bytes.
+const ROWS: usize = 500;
+const BYTES: usize = 1 << 20;
+/// What a packet holds beside an item.
+const AROUND: usize = 1024;
+
+impl MySqlStore {
+    /// Puts items in one transaction, all of them or none, and gives their numbers; nothing for an
+    /// item that waits already in a queue of [`Kind::Unique`].
+    ///
+    /// # Errors
+    /// [`Error::Full`] where there was no room in time; [`Error::DoesNotFit`], [`Error::Connect`],
+    /// [`Error::Database`]. After those nothing was put. [`Error::PutUnknown`].
+    pub async fn put<H: Host>(
+        &self,
+        host: &mut H,
+        items: Vec<Put>,
+        wait: Wait,
+    ) -> Result<Vec<Option<i64>>, H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let mut items = items;
+        for item in &mut items {
+            item.options.ttl = item.options.ttl.or(self.options.ttl);
+        }
+        let maxsize = self.options.maxsize;
+        let full = || Error::Full { path: self.path().to_owned(), limit: maxsize };
+        if maxsize > 0 && items.len() as u64 > maxsize {
+            return Err(full().into());
+        }
+        let attached = self.attached()?;
+        if items.is_empty() {
+            return Ok(Vec::new());
+        }
+        let items: Arc<[Put]> = items.into();
+        let signals = &attached.shared.signals;
+        let mut waits = self.tries(&attached, &signals.space, wait);
+        loop {
+            let theirs = Arc::clone(&items);
+            let put =
+                work(host, &attached, move |attached| attached.insert_or_keep(&theirs)).await?;
+            let tried = put.map_or(Attempt::NotYet, Attempt::Done);
+            if let ControlFlow::Break(put) = waits.pace(host, tried).await? {
+                return put.ok_or_else(|| full().into());
+            }
+        }
+    }
+}
+
+/// How a put failed before it was sent as a whole.
+enum Stage<R> {
+    Done(R),
+    /// Nothing can have been stored: the connection broke before the commit.
+    Before(mysql::Error),
+}
+
+impl Attachment {
+    /// Nothing where there is no room.
+    pub(super) fn insert(&self, items: &[Put]) -> Result<Option<Vec<Option<i64>>>> {
+        for item in items {
+            self.check_size(item.data.len())?;
+        }
+        let put = self.insert_fitting(items)?;
+        if let Some(ids) = &put {
+            let signals = &self.shared.signals;
+            match ids.iter().flatten().count() {
+                0 => {}
+                1 => signals.items.notify_one(),
+                _ => signals.items.notify_all(),
+            }
+        }
+        Ok(put)
+    }
+
+    fn insert_fitting(&self, items: &[Put]) -> Result<Option<Vec<Option<i64>>>> {
+        let table = &self.shared.table;
+        let simple = self.options.maxsize == 0 && table.kind != Kind::Unique;
+        let chunks = chunks(items, BYTES.min(self.server.abilities.packet / 2));
+        if simple && let [chunk] = chunks[..] {
+            let put =
+                self.server.once(self.options.timeout, |session| self.insert_chunk(session, chunk));
+            return put.map(Some).map_err(|unmade| self.explain_put(unmade, items));
+        }
+        // Who counts before he puts does so alone, in this process.
+        let alone = (self.options.maxsize > 0).then(|| lock(&self.shared.room));
+        let put = self.insert_in_steps(items, &chunks);
+        drop(alone);
+        put
+    }
+
+    fn insert_in_steps(
+        &self,
+        items: &[Put],
+        chunks: &[&[Put]],
+    ) -> Result<Option<Vec<Option<i64>>>> {
+        let (mut trials, patience) = (0, self.options.timeout);
+        loop {
+            let put = self.server.once(patience, |session| {
+                match self.insert_before_commit(session, items.len(), chunks) {
+                    Ok(None) => session.run(ROLLBACK).map(|_| Stage::Done(None)),
+                    Ok(ids) => session.run(COMMIT).map(|_| Stage::Done(ids)),
+                    Err(error) if Failure::of(&error) == Failure::Broken => {
+                        Ok(Stage::Before(error))
+                    }
+                    Err(error) => Err(error),
+                }
+            });
+            match put {
+                Ok(Stage::Done(put)) => return Ok(put),
+                Ok(Stage::Before(error)) if trials >= BROKEN => {
+                    return Err(explain("put an item into", self.server.address(), error));
+                }
+                Ok(Stage::Before(_)) => trials += 1,
+                Err(unmade) => return Err(self.explain_put(unmade, items)),
+            }
+        }
+    }
+
+    /// Nothing where there is no room.
+    fn insert_before_commit(
+        &self,
+        session: &mut Pooled,
+        count: usize,
+        chunks: &[&[Put]],
+    ) -> mysql::Result<Option<Vec<Option<i64>>>> {
+        let (table, maxsize) = (&self.shared.table, self.options.maxsize);
+        if maxsize > 0 {
+            let text = format!("{BEGIN}; {}", table.stored(maxsize));
+            let stored: u64 = one(session.run_last(&text)?)?.unwrap_or(0);
+            if stored + count as u64 > maxsize {
+                return Ok(None);
+            }
+        } else {
+            session.run(BEGIN)?;
+        }
+        let mut ids = Vec::with_capacity(count);
+        for chunk in chunks {
+            if table.kind == Kind::Unique {
+                for item in *chunk {
+                    ids.push(self.insert_once(session, item)?);
+                }
+            } else {
+                ids.extend(self.insert_chunk(session, chunk)?);
+            }
+        }
+        Ok(Some(ids))
+    }
+
+    fn insert_chunk(&self, session: &mut Pooled, chunk: &[Put]) -> mysql::Result<Vec<Option<i64>>> {
+        let mut values = Vec::with_capacity(chunk.len() * 2);
+        for item in chunk {
+            self.push_values(&mut values, item);
+        }
+        let gave = session.execute(&self.shared.table.insert(chunk.len()), values)?;
+        let (first, increment) = (number(&gave), self.server.abilities.increment);
+        let ids = (0..).take(chunk.len()).map(|at: i64| Some(first + at * increment));
+        Ok(ids.collect())
+    }
+
+    /// Nothing where it waits already.
+    fn insert_once(&self, session: &mut Pooled, item: &Put) -> mysql::Result<Option<i64>> {
+        let table = &self.shared.table;
+        if let Some(also) = &item.also {
+            let found = session.execute(&table.with_data(), (also.as_slice(),))?;
+            if !found.rows.is_empty() {
+                return Ok(None);
+            }
+        }
+        let mut values = Vec::new();
+        self.push_values(&mut values, item);
+        match session.execute(&table.insert(1), values) {
+            Ok(gave) => Ok(Some(number(&gave))),
+            Err(error) if is_duplicate(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn push_values(&self, values: &mut Vec<Value>, item: &Put) {
+        let (table, PutOptions { priority, delay, ttl }) = (&self.shared.table, item.options);
+        values.push(Value::Bytes(item.data.clone()));
+        values.push(Value::Double(now().as_secs_f64()));
+        if table.kind == Kind::Priority {
+            values.push(Value::Int(priority));
+        }
+        if table.acks {
+            let status = if delay.is_some() { Status::Delayed } else { Status::New };
+            values.push(Value::Int(status as i64));
+            values.extend([delay, ttl].map(|time| time.map_or(Value::NULL, in_milliseconds)));
+        }
+    }
+
+    /// Whether an item of this size can be stored. The column may have been made wider meanwhile.
+    pub(super) fn check_size(&self, size: usize) -> Result<()> {
+        let (server, shared) = (&self.server, &self.shared);
+        if size > shared.limit.load(Ordering::Relaxed) {
+            let limit = server.limit(&shared.table, self.options.timeout)?;
+            shared.limit.store(limit, Ordering::Relaxed);
+            if size > limit {
+                return Err(self.does_not_fit(
+                    size,
+                    limit,
+                    format!("make the column wider: {}", shared.table.widen()),
+                ));
+            }
+        }
+        let packet = server.abilities.packet.saturating_sub(AROUND);
+        if size > packet {
+            return Err(self.does_not_fit(size, packet, larger_packets(size)));
+        }
+        Ok(())
+    }
+
+    fn does_not_fit(&self, size: usize, limit: usize, remedy: String) -> Error {
+        Error::DoesNotFit { path: self.server.address().path(), size, limit, remedy }
+    }
+
+    fn explain_put(&self, unmade: Unmade, items: &[Put]) -> Error {
+        let address = self.server.address();
+        match unmade {
+            Unmade::Refused(error) => error,
+            Unmade::Said(error) if is_too_large(&error) => {
+                let size = items.iter().map(|item| item.data.len()).max().unwrap_or(0);
+                let limit = self.shared.limit.load(Ordering::Relaxed);
+                let remedy = format!(
+                    "make the column wider, {}, or {} ({error})",
+                    self.shared.table.widen(),
+                    larger_packets(size)
+                );
+                self.does_not_fit(size, limit, remedy)
+            }
+            Unmade::Said(error) => explain("put an item into", address, error),
+            Unmade::Unknown(error) => {
+                Error::PutUnknown { path: address.path(), source: error.into() }
+            }
+        }
+    }
+}
+
+fn larger_packets(size: usize) -> String {
+    let needed = (size + 2 * AROUND).next_multiple_of(AROUND);
+    format!(
+        "have the server take larger packets, SET GLOBAL max_allowed_packet = {needed}, and start this \
+         program again"
+    )
+}
+
+/// How often a put that was not sent as a whole is begun anew.
+const BROKEN: u32 = 3;
+
+/// Pieces that a statement can hold.
+fn chunks(items: &[Put], most: usize) -> Vec<&[Put]> {
+    let mut chunks = Vec::new();
+    let (mut start, mut bytes) = (0, 0);
+    for (at, item) in items.iter().enumerate() {
+        let size = item.data.len();
+        if at > start && (at - start == ROWS || bytes + size > most) {
+            chunks.push(&items[start..at]);
+            (start, bytes) = (at, 0);
+        }
+        bytes += size;
+    }
+    chunks.push(&items[start..]);
+    chunks
+}
+
+/// The number that a row was given.
+fn number(gave: &Gave) -> i64 {
+    gave.id.unwrap_or_default().cast_signed()
+}
+
+fn in_milliseconds(time: Duration) -> Value {
+    Value::Int(milliseconds(time))
+}
+
+/// The one value that a statement gave.
+pub(super) fn one<T: mysql::prelude::FromValue>(gave: Gave) -> mysql::Result<Option<T>> {
+    let row = gave.rows.into_iter().next();
+    Ok(row.map(|mut row| column::<Option<T>>(&mut row, 0)).transpose()?.flatten())
+}

@@ -1,0 +1,117 @@
+//! Many at once, in each other's way: no deadlock reaches a caller, and connections are enough for all.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use mysql::prelude::Queryable;
+use persist_queue::sql::{Kind, PutOptions, Status};
+use persist_queue::{Error, MySqlOptions, Wait};
+
+use crate::database_or_return;
+
+#[test]
+fn deadlocks_stay_inside() {
+    let database = database_or_return!();
+    for kind in [Kind::Unique, Kind::Priority] {
+        // Each with connections of its own, as on machines of their own.
+        let open = |connections| {
+            let address = database.address().max_connections(connections);
+            MySqlOptions::new().kind(kind).open_ack::<u64>(&address).unwrap()
+        };
+        let settled = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let (queue, settled) = (open(2 + thread), &settled);
+                scope.spawn(move || {
+                    for at in 0..40_u64 {
+                        let priority =
+                            if kind == Kind::Priority { (at % 3).cast_signed() } else { 0 };
+                        let options = PutOptions { priority, ..PutOptions::default() };
+                        let items: Vec<_> = (0..5).map(|one| (at * 7 + one * 3) % 50).collect();
+                        queue.put_many(items, options, Wait::No).unwrap();
+                        for held in queue.get_many(4, Wait::No, None).unwrap() {
+                            match held.id() % 4 {
+                                0 => held.nack().unwrap(),
+                                1 => held.nack_to_back().unwrap(),
+                                2 => drop(held),
+                                _ => {
+                                    held.ack().unwrap();
+                                    settled.fetch_add(1, Ordering::Relaxed);
+                                }
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let queue = open(1);
+        assert_eq!(queue.count(Status::Held).unwrap(), 0);
+        assert_eq!(queue.count(Status::Acked).unwrap(), settled.into_inner(), "{kind:?}");
+    }
+}
+
+#[test]
+fn one_connection_serves_many_threads() {
+    let database = database_or_return!();
+    let address = database.address().max_connections(1);
+    let queue = MySqlOptions::new().open::<u64>(&address).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for item in 0..20 {
+                    queue.put(item).unwrap();
+                    queue.get().unwrap();
+                }
+            });
+        }
+    });
+    assert!(queue.is_empty().unwrap());
+    let text = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE db = '{}'",
+        database.name
+    );
+    let connections: Option<u64> = database.admin().query_first(text).unwrap();
+    assert_eq!(connections, Some(1));
+}
+
+#[test]
+fn who_finds_all_connections_in_use_is_told_so_in_time() {
+    let database = database_or_return!();
+    let address = database.address().max_connections(1);
+    let options = || MySqlOptions::new().timeout(Duration::from_millis(200));
+    // A batch keeps a connection for what is in flight.
+    let batch = options().auto_commit(false).open::<u64>(&address).unwrap();
+    batch.put(1).unwrap();
+    batch.task_done().unwrap();
+    let other = options().name("other").open::<u64>(&address).unwrap();
+    batch.get().unwrap();
+    match other.put(2).unwrap_err().error {
+        Error::Database { source, .. } => {
+            assert!(source.to_string().contains("max_connections"), "{source}");
+        }
+        error => panic!("{error}"),
+    }
+    batch.task_done().unwrap();
+    other.put(2).unwrap();
+}
+
+#[test]
+fn a_connection_that_somebody_closes_is_replaced() {
+    let database = database_or_return!();
+    let queue = MySqlOptions::new().open::<u64>(&database.address()).unwrap();
+    let mut admin = database.admin();
+    let text =
+        format!("SELECT id FROM information_schema.processlist WHERE db = '{}'", database.name);
+    for round in 0..5 {
+        queue.put(round).unwrap();
+        for connection in admin.query::<u64, _>(&text).unwrap() {
+            admin.query_drop(format!("KILL {connection}")).unwrap();
+        }
+        // It has rested for so long that it is asked first, or a look finds out and looks again.
+        assert_eq!(queue.len().unwrap(), 1);
+        for connection in admin.query::<u64, _>(&text).unwrap() {
+            admin.query_drop(format!("KILL {connection}")).unwrap();
+        }
+        assert_eq!(queue.get().unwrap(), round);
+    }
+}
