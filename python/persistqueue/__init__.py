@@ -1,6 +1,7 @@
 """Queues on disk that live in your process and survive it."""
 
 from persistqueue import serializers
+from persistqueue._open import open as open  # not in __all__: it would hide Python's own
 from persistqueue.async_queue import AsyncQueue
 from persistqueue.async_sqlqueue import (
     AsyncFIFOSQLiteAckQueue,

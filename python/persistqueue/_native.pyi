@@ -1,6 +1,7 @@
 """The part that is written in Rust. Private: use the modules beside it."""
 
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Protocol, final, type_check_only
 
@@ -19,6 +20,7 @@ __all__ = [
     "SqliteDict",
     "SqliteQueue",
     "Transaction",
+    "find_queue",
     "run_command",
 ]
 
@@ -457,6 +459,8 @@ class Transaction:
         /,
     ) -> None: ...
 
+def find_queue(url: str, create: bool) -> tuple[Path, tuple[str, str] | None, str | None]: ...
+
 @final
 class AsyncTransaction:
     def put(
@@ -492,4 +496,5 @@ class AsyncTransaction:
         traceback: TracebackType | None = None,
         /,
     ) -> Coroutine[Any, Any, None]: ...
+
 def run_command(arguments: list[str], program: list[str]) -> int: ...

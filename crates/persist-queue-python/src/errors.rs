@@ -84,6 +84,11 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             details.set_item("id", id)?;
             own(py, "NotHeldError", &text, Some(&details))
         }
+        Error::NotFound { path, reason } => {
+            // This number makes it a FileNotFoundError.
+            let code = rustix::io::Errno::NOENT.raw_os_error();
+            Ok(PyOSError::new_err((code, format!("there is no queue: {reason}"), path)))
+        }
         Error::GetUnknown { rows, .. } => {
             let details = PyDict::new(py);
             details.set_item("rows", rows)?;

@@ -12,6 +12,7 @@ mod command;
 mod dict;
 mod errors;
 mod event_loop;
+mod finding;
 mod first_call;
 mod folder;
 mod green;
@@ -52,6 +53,8 @@ mod _native {
     use super::command::run_command;
     #[pymodule_export]
     use super::dict::SqliteDict;
+    #[pymodule_export]
+    use super::finding::find_queue;
     #[pymodule_export]
     use super::folder::FolderQueue;
     #[pymodule_export]

@@ -18,6 +18,7 @@ mod purge;
 mod put;
 mod repair;
 mod stats;
+mod top;
 mod watch;
 
 use clap::Subcommand;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Export(export::Args),
     Import(import::Args),
     Copy(copy::Args),
+    Top(top::Args),
     Watch(watch::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -67,6 +69,7 @@ impl Command {
             Self::Export(args) => export::run(&args, streams),
             Self::Import(args) => import::run(args, streams),
             Self::Copy(args) => copy::run(&args, streams),
+            Self::Top(args) => top::run(&args),
             Self::Watch(args) => watch::run(&args, streams),
             Self::Completions(args) => completions::run(&args, streams),
             Self::Man(args) => man::run(&args, streams),

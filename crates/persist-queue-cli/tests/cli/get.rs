@@ -78,6 +78,24 @@ fn a_command_that_fails_gives_its_item_back_and_one_that_succeeds_finishes_it() 
 }
 
 #[test]
+fn of_a_folder_one_process_takes_and_another_one_is_told_which() {
+    let shell = Shell::new();
+    shell.run(&["put", "q", "a", "b"]);
+    let mut follow = shell.start(&["get", "q", "--follow"]);
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "a");
+    let came = shell.call(&["get", "q", "--timeout", "5"]);
+    assert_eq!(came.code, Some(1), "{came:?}");
+    assert!(came.err.contains(&follow.id().to_string()), "{came:?}");
+    // It can be looked at and put into all the same.
+    shell.run(&["put", "q", "c"]);
+    shell.run(&["len", "q"]);
+    assert_eq!(lines.by_ref().take(2).map(Result::unwrap).collect::<Vec<_>>(), ["b", "c"]);
+    follow.kill().unwrap();
+    follow.wait().unwrap();
+}
+
+#[test]
 fn a_closed_pipe_is_no_error_and_loses_no_item() {
     let shell = Shell::new();
     for queue in all_kinds() {

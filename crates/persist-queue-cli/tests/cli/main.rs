@@ -13,4 +13,5 @@ mod put;
 mod settle;
 mod shell;
 mod stream;
+mod top;
 mod watch;

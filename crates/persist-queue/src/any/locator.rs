@@ -164,8 +164,7 @@ fn mysql(url: &str, rest: &str) -> Result<MysqlLocator> {
         None => (None, server),
     };
     if user.is_some_and(|user| user.contains(':')) {
-        let why =
-            "a password in a URL can be read by others; see 'persistq help' for where it goes";
+        let why = "a password in a URL can be read by others: leave it out";
         return Err(Error::Invalid(why.to_owned()));
     }
     let (host, port) = match server.rsplit_once(':') {

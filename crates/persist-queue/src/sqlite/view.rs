@@ -1,11 +1,13 @@
 //! Looking at the queues of a database without changing it: no table made, no row taken, no write lock.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::connection::explain;
+use super::connection::{explain, path_beside};
 use super::get::read;
 use super::schema::{WAITING_BELOW, quote};
 use super::schema_aside;
@@ -59,6 +61,12 @@ impl SqliteView {
             // A process that was killed has left a log that must be taken up first.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
                 open_as(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
+            }
+            // Beside it nothing can be made, as on a read-only file system: nobody changes it there.
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::CannotOpen) && !has_log(&path) =>
+            {
+                open_as(&unchanging(&path), OpenFlags::SQLITE_OPEN_READ_ONLY)
             }
             opened => opened,
         };
@@ -190,8 +198,31 @@ impl SqliteView {
     }
 }
 
+/// Whether there may be something that is not in the database itself yet.
+fn has_log(path: &Path) -> bool {
+    std::fs::metadata(path_beside(path, "-wal")).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+/// As a URL that says that nobody changes the file.
+fn unchanging(path: &Path) -> PathBuf {
+    let mut url = OsString::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'%' => url.push("%25"),
+            b'#' => url.push("%23"),
+            b'?' => url.push("%3f"),
+            byte => url.push(OsStr::from_bytes(&[*byte])),
+        }
+    }
+    url.push("?immutable=1");
+    url.into()
+}
+
 fn open_as(path: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI,
+    )?;
     connection.busy_timeout(PATIENCE)?;
     connection.execute_batch("PRAGMA query_only = ON")?;
     // Only this reads the file.
