@@ -404,7 +404,7 @@ def test_ten_thousand_tasks_wait_on_one_queue(tmp_path: Path, loop: str) -> None
         before = len(os.listdir("/proc/self/task"))
         gets = [asyncio.create_task(queue.get()) for _ in range(10_000)]
         await asyncio.sleep(0.1)
-        assert len(os.listdir("/proc/self/task")) == before
+        assert len(os.listdir("/proc/self/task")) <= before
         for item in range(10_000):
             await queue.put(item)
         assert sorted(await asyncio.gather(*gets)) == list(range(10_000))
