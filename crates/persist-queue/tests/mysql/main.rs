@@ -12,6 +12,7 @@ mod restart;
 mod server;
 #[cfg(feature = "tokio")]
 mod tasks;
+mod tls;
 
 use persist_queue::{MySqlOptions, MySqlQueue};
 use server::Database;
