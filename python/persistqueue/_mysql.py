@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, Literal
 
 from persistqueue import serializers
@@ -30,6 +31,9 @@ class OnServer(InDatabase):
       `tls_ca` is a file with the authority's, if it is not a public one.
     - `maxsize`: how many items it holds at most; no limit where it is not above 0.
     """
+
+    # Opens the queue, or plans to; each face has its own.
+    _begin: Callable[[dict[str, Any]], None]
 
     def __init__(
         self,
@@ -92,9 +96,6 @@ class OnServer(InDatabase):
             **options,
             **server,
         }
-
-    def _begin(self, given: dict[str, Any]) -> None:
-        raise NotImplementedError
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         arguments = unpickled(state)

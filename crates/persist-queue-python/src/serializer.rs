@@ -93,12 +93,15 @@ impl Serializer {
 
     /// The item of `bytes`.
     pub(crate) fn load<'py>(&self, py: Python<'py>, bytes: &[u8]) -> PyResult<Bound<'py, PyAny>> {
-        if let Self::Pickle { .. } = self
-            && let Some(item) = plain_pickle::loads(py, bytes)
-        {
-            return Ok(item);
+        match self {
+            Self::Pickle { loads, .. } => match plain_pickle::loads(py, bytes) {
+                Some(item) => Ok(item),
+                None => loads.bind(py).call1((PyBytes::new(py, bytes),)),
+            },
+            Self::Own { .. } | Self::Custom { .. } => {
+                self.load_as_given(PyBytes::new(py, bytes).into_any())
+            }
         }
-        self.load_as_given(PyBytes::new(py, bytes).into_any())
     }
 
     /// The item of `bytes`, or of the text that the serializer made.

@@ -58,15 +58,8 @@ impl Pool {
     /// A connection that lives; waits at most so long while all are in use. Where the server is away, it
     /// is tried again for as long as connecting may take.
     pub(super) fn take(self: &Arc<Self>, patience: Duration) -> Result<Pooled> {
-        let place = self.place(patience)?;
-        let Place { idle, breaks } = place;
-        let mut pooled = Pooled {
-            pool: Arc::clone(self),
-            connection: None,
-            breaks,
-            handed_on: false,
-            in_transaction: false,
-        };
+        let Place { idle, breaks } = self.place(patience)?;
+        let mut pooled = Pooled::new(self, breaks);
         if let Some(mut idle) = idle {
             let fresh = idle.since.elapsed() < FRESH && idle.breaks == breaks;
             if fresh || idle.connection.ping().is_ok() {
@@ -92,13 +85,7 @@ impl Pool {
     /// The first connection: where the server is away, that is said at once.
     pub(super) fn open(self: &Arc<Self>) -> Result<()> {
         let Place { idle, breaks } = self.place(Duration::ZERO)?;
-        let mut pooled = Pooled {
-            pool: Arc::clone(self),
-            connection: None,
-            breaks,
-            handed_on: false,
-            in_transaction: false,
-        };
+        let mut pooled = Pooled::new(self, breaks);
         let connection = match idle {
             Some(idle) => idle.connection,
             None => connect(&self.address).map_err(|failed| failed.error)?,
@@ -176,6 +163,12 @@ pub(super) struct Gave {
 }
 
 impl Pooled {
+    /// The place of a connection that is still to be made: given up again where it is not.
+    fn new(pool: &Arc<Pool>, breaks: u64) -> Self {
+        let pool = Arc::clone(pool);
+        Self { pool, connection: None, breaks, handed_on: false, in_transaction: false }
+    }
+
     /// Has the server carry out all statements of a text, in one round trip.
     pub(super) fn run(&mut self, text: &str) -> mysql::Result<Vec<Gave>> {
         self.in_transaction |= text.contains(BEGIN);
