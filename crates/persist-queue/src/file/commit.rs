@@ -349,6 +349,9 @@ impl Progress {
 }
 
 fn finish_flush(state: &mut State, work: &Work) {
-    state.dirty.withheld = (state.dirty.withholding && state.head.at > work.head)
-        .then_some(Withheld { at: work.head, last_offset: work.last_offset });
+    let flushed = Withheld { at: work.head, last_offset: work.last_offset };
+    let behind = state.dirty.withholding && state.head.at > work.head;
+    // What was put since may begin a segment, and the cursor be there already.
+    let withheld = state.dirty.withheld.filter(|withheld| withheld.at > work.head);
+    state.dirty.withheld = behind.then(|| withheld.unwrap_or(flushed));
 }

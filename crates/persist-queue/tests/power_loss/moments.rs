@@ -40,7 +40,7 @@ fn consume(shared: &Shared, known: &Mutex<Known>, thread: u64, until: u64) {
     while (known.lock().unwrap().done.len() as u64) < until {
         let taken: Vec<u64> = (0..2).filter_map(|_| shared.take_by(thread)).collect();
         if taken.is_empty() {
-            assert!(started.elapsed() < PATIENCE, "a producer failed");
+            assert!(started.elapsed() < PATIENCE, "a producer or a consumer failed");
             std::thread::yield_now();
             continue;
         }
@@ -52,7 +52,9 @@ fn consume(shared: &Shared, known: &Mutex<Known>, thread: u64, until: u64) {
 
 /// Cuts the power now and then, on copies of the disk.
 fn watch(shared: &Shared, known: &Mutex<Known>, until: u64) {
+    let started = Instant::now();
     for seed in 0.. {
+        assert!(started.elapsed() < PATIENCE, "a producer or a consumer failed");
         let (put, done) = {
             let known = known.lock().unwrap();
             (known.put.clone(), known.done.clone())

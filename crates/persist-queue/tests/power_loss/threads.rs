@@ -87,6 +87,46 @@ fn an_older_item_is_read_from_its_own_segment_while_the_next_one_waits_for_its_f
     assert_eq!(shared.take_all(), [2, 3, 4, 5]);
 }
 
+/// A flush is under way for items that are done when an item is put that begins a segment: its own
+/// flush comes next, and is what `during` sees.
+fn put_into_a_new_segment_during_a_flush(during: impl FnOnce(&Shared)) -> (Shared, bool) {
+    let shared = Shared::new(SETUP);
+    let records = 0..SETUP.chunk_records;
+    records.clone().for_each(|id| shared.put(id).unwrap());
+    assert_eq!(shared.take_all(), Vec::from_iter(records.clone()));
+    let put = scope(|scope| {
+        let gate = shared.disk.hold();
+        let done = scope.spawn(|| shared.store.task_done(&mut Thread, 1).now());
+        shared.disk.wait_for_sync();
+        let put = shared.start_put(scope, records.end);
+        shared.disk.let_through(1);
+        done.join().unwrap().unwrap();
+        shared.disk.wait_for_sync();
+        during(&shared);
+        gate.open();
+        put.join().unwrap()
+    });
+    (shared, put.is_ok())
+}
+
+#[test]
+fn a_flush_that_began_before_does_not_show_what_begins_the_next_segment() {
+    let (shared, put) =
+        put_into_a_new_segment_during_a_flush(|shared| assert_eq!(shared.take(), None));
+    assert!(put);
+    shared.put(10).unwrap();
+    assert_eq!(shared.take_all(), [SETUP.chunk_records, 10]);
+}
+
+#[test]
+fn what_begins_a_segment_during_a_flush_is_taken_back_where_its_own_flush_fails() {
+    let (shared, put) = put_into_a_new_segment_during_a_flush(Shared::fail_next_sync);
+    assert!(!put);
+    shared.survive(&Promise::exactly(&[]));
+    shared.put(10).unwrap();
+    assert_eq!(shared.take_all(), [10]);
+}
+
 #[test]
 fn what_fails_to_be_flushed_over_several_segments_is_taken_back() {
     let shared = Shared::new(SETUP);
