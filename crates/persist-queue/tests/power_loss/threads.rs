@@ -93,7 +93,7 @@ fn put_into_a_new_segment_during_a_flush(during: impl FnOnce(&Shared)) -> (Share
     let shared = Shared::new(SETUP);
     let records = 0..SETUP.chunk_records;
     records.clone().for_each(|id| shared.put(id).unwrap());
-    assert_eq!(shared.take_all(), Vec::from_iter(records.clone()));
+    assert_eq!(shared.take_all(), records.clone().collect::<Vec<_>>());
     let put = scope(|scope| {
         let gate = shared.disk.hold();
         let done = scope.spawn(|| shared.store.task_done(&mut Thread, 1).now());
