@@ -14,7 +14,8 @@ class Queue(InFolder, _native.FileQueue):
     """A queue in the folder `path`, which is made when it is missing.
 
     - `maxsize`: how many items it holds at most; no limit where it is not above 0.
-    - `chunksize`: how many items go into one file; 100 where it is not above 0.
+    - `chunksize`: how many items go into one file; 100 where it is not above 0. From 100 on, a file
+      of small items takes more of them, up to 1 MiB.
     - `tempdir`: not needed any more. Still checked: it has to be on the same file system.
     - `serializer`: an object with `dump(value, fp)` and `load(fp)`.
     - `autosave`: whether an item is gone with the `get` that returned it. Otherwise it is gone with

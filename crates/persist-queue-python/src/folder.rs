@@ -47,10 +47,6 @@ pub(crate) struct File {
     closed: bool,
 }
 
-/// How many items go into one file where the caller gives no sensible number; 1.1.0 then never
-/// deleted anything.
-const CHUNK: u64 = 100;
-
 impl Given {
     /// How many items may wait; 0 for any number.
     pub(crate) fn limit(&self) -> u64 {
@@ -98,7 +94,7 @@ impl FolderQueue {
         let codec = Arc::new(Serializer::new(&serializer, serializer_name)?);
         let mut options = Options::new()
             .maxsize(u64::try_from(maxsize).unwrap_or(0))
-            .chunk_records(u64::try_from(chunksize).ok().filter(|size| *size > 0).unwrap_or(CHUNK))
+            .chunksize(u64::try_from(chunksize).unwrap_or(0))
             .autosave(autosave)
             .durability(level(&durability)?);
         if codec.is_custom() {

@@ -284,8 +284,8 @@ impl Log {
             self.storage.sync_dir(&self.dir).context("flush", &self.dir)?;
         }
         if work.control {
-            let file = self.lock().file.clone();
-            file.file.sync().context("flush", &file.path)?;
+            let (file, path) = self.lock().file.to_flush();
+            file.sync().context("flush", &path)?;
         }
         Ok(())
     }

@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use super::segment::{get_name, is_sealed, number32, number64, put_name, seal};
 use crate::error::Context;
-use crate::storage::{Access, Storage, StorageFile};
+use crate::storage::{Access, Storage, StorageFile, StorageMap};
 use crate::{Error, Result};
 
 /// The file's name.
@@ -124,10 +124,11 @@ impl Control {
 }
 
 /// The open control file.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct ControlFile {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn StorageFile>,
+    map: Option<Box<dyn StorageMap>>,
 }
 
 impl ControlFile {
@@ -135,7 +136,7 @@ impl ControlFile {
     pub(super) fn open(storage: &dyn Storage, dir: &Path, access: Access) -> Result<Option<Self>> {
         let path = dir.join(NAME);
         match storage.open(&path, access) {
-            Ok(file) => Ok(Some(Self { path, file })),
+            Ok(file) => Ok(Some(Self { path, file, map: None })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("open", &path),
         }
@@ -144,7 +145,7 @@ impl ControlFile {
     /// Makes the control file with its space, so that later writes need none.
     pub(super) fn create(storage: &dyn Storage, path: PathBuf) -> Result<Self> {
         let file = storage.open(&path, Access::CreateNew).context("create", &path)?;
-        let control = Self { path, file };
+        let control = Self { path, file, map: None };
         if let Err(error) = control.reserve() {
             // A file that could not be filled would only be in the way of the next try.
             let _ = storage.remove(&control.path);
@@ -193,9 +194,28 @@ impl ControlFile {
     }
 
     /// Writes `control` into the slot whose turn it is.
-    pub(super) fn write(&self, control: &Control) -> Result<()> {
-        let offset = SLOT_OFFSETS[(control.generation % 2) as usize];
-        self.file.write_all_at(&control.encode(), offset).context("write", &self.path)
+    pub(super) fn write(&mut self, control: &Control) -> Result<()> {
+        let (offset, slot) = (SLOT_OFFSETS[(control.generation % 2) as usize], control.encode());
+        let written = match &mut self.map {
+            Some(map) => map.publish(&slot, offset),
+            None => self.file.write_all_at(&slot, offset),
+        };
+        if written.is_err() {
+            self.map = None;
+        }
+        written.context("write", &self.path)
+    }
+
+    /// Has it written through a mapping from now on, where that can be done.
+    pub(super) fn map(&mut self) {
+        if self.map.is_none() {
+            self.map = self.file.map(0..SIZE);
+        }
+    }
+
+    /// What is needed to flush it, without the lock of the log.
+    pub(super) fn to_flush(&self) -> (Arc<dyn StorageFile>, PathBuf) {
+        (Arc::clone(&self.file), self.path.clone())
     }
 }
 

@@ -89,7 +89,7 @@ fn convert(
         converting: true,
         codec: codec.to_owned(),
     };
-    let file = match ControlFile::open(storage, dir, Access::Write)? {
+    let mut file = match ControlFile::open(storage, dir, Access::Write)? {
         Some(file) => file,
         None => ControlFile::create(storage, dir.join(control::NAME))?,
     };
@@ -112,7 +112,7 @@ impl Writer<'_> {
         if self.head.is_full(self.limits) {
             self.turn_over()?;
         }
-        self.head.append(self.header(0).salt, &[payload])
+        self.head.append(self.header(0).salt, &[payload], 0)
     }
 
     /// Leaves a gap in the sequence numbers, for which the reader will tell the user what is gone.
@@ -165,7 +165,7 @@ fn clean_up(storage: &dyn Storage, dir: &Path) -> Result<()> {
         storage.sync_dir(dir).context("flush", dir)?;
     }
     for_each_file(storage, dir, |ours, path| if ours { Ok(()) } else { storage.remove(path) })?;
-    let Some(file) = ControlFile::open(storage, dir, Access::Write)? else { return Ok(()) };
+    let Some(mut file) = ControlFile::open(storage, dir, Access::Write)? else { return Ok(()) };
     let Some(control) = file.read()? else { return Ok(()) };
     let generation = control.generation + 1;
     file.write(&Control { generation, converting: false, ..control })

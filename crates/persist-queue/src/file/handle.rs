@@ -19,6 +19,7 @@ pub(super) struct Handle {
     pub(super) maxsize: u64,
     pub(super) limits: Limits,
     pub(super) level: Durability,
+    pub(super) mapped: bool,
     pub(super) patience: Patience,
     /// It has taken a record, and with the first one what other objects had in flight.
     pub(super) took_over: AtomicBool,
@@ -37,6 +38,9 @@ pub(super) struct Handle {
 impl Handle {
     pub(super) fn new(log: &Log, options: &Options, patience: Patience) -> Result<Self> {
         let mut inside = log.enter_patiently()?;
+        if options.mapped {
+            inside.state.file.map();
+        }
         let again = inside.state.retry_set_aside();
         let handle = Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
@@ -44,6 +48,7 @@ impl Handle {
             maxsize: options.maxsize,
             limits: options.limits,
             level: options.durability,
+            mapped: options.mapped,
             patience,
             took_over: AtomicBool::new(false),
             consumes: AtomicBool::new(false),
@@ -105,11 +110,11 @@ impl Log {
                 synced?;
             }
         }
-        let (file, segment) = {
+        let ((file, path), segment) = {
             let state = self.lock();
-            (state.file.clone(), state.head.segment.clone())
+            (state.file.to_flush(), state.head.segment.clone())
         };
-        file.file.sync().context("flush", &file.path)?;
+        file.sync().context("flush", &path)?;
         segment.file.sync().context("flush", &segment.path)
     }
 }

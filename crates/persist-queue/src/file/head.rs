@@ -1,21 +1,32 @@
 //! The head of the log: where records are written.
 
+use std::io;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use super::control::Position;
 use super::record::{self, Record};
 use super::segment::{self, Header, Segment};
 use crate::error::Context;
-use crate::storage::{Access, Storage};
+use crate::storage::{Access, Storage, StorageMap};
 use crate::{Error, Result};
 
 /// How many of the last bytes stay in memory for whoever takes what was just put.
 const RECENT: usize = 256 * 1024;
 
+/// How much of a segment is mapped at a time, in bytes: as much as there is, within these bounds. The
+/// room for it is allocated, so that a small queue does not take much.
+const MAPPED: RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024;
+
+/// What is larger is written in one call: that takes no longer than to have its pages mapped.
+const MAPPED_AT_ONCE: usize = 32 * 1024;
+
 /// When a segment is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limits {
     pub(super) records: u64,
+    /// Fewer bytes are not ended by the number of records.
+    pub(super) least: u64,
     pub(super) bytes: u64,
 }
 
@@ -33,6 +44,9 @@ pub(super) struct Head {
     uncut: bool,
     recent: Vec<u8>,
     recent_start: u64,
+    map: Option<Box<dyn StorageMap>>,
+    /// It cannot be mapped, or failed where it was.
+    plain: bool,
 }
 
 impl Head {
@@ -47,13 +61,17 @@ impl Head {
             uncut: false,
             recent: Vec::new(),
             recent_start: at.offset,
+            map: None,
+            plain: false,
         }
     }
 
     pub(super) fn is_full(&self, limits: Limits) -> bool {
         let first = self.segment.header.as_ref().map_or(0, |header| header.first_sequence);
         let records = self.at.sequence.saturating_sub(first);
-        self.sealed || records >= limits.records || (records > 0 && self.at.offset >= limits.bytes)
+        self.sealed
+            || (records >= limits.records && self.at.offset >= limits.least)
+            || (records > 0 && self.at.offset >= limits.bytes)
     }
 
     /// The record at `at` where its bytes are still in memory. They never left this process: no
@@ -74,8 +92,14 @@ impl Head {
         self.recent_start = self.at.offset;
     }
 
-    /// Writes records in one piece. Either all are there afterwards or, on an error, none.
-    pub(super) fn append<P: AsRef<[u8]>>(&mut self, salt: u32, payloads: &[P]) -> Result<()> {
+    /// Writes records in one piece, through a mapping where they end in the first `mapped` bytes of the
+    /// segment. Either all are there afterwards or, on an error, none.
+    pub(super) fn append<P: AsRef<[u8]>>(
+        &mut self,
+        salt: u32,
+        payloads: &[P],
+        mapped: u64,
+    ) -> Result<()> {
         if self.recent.len() > RECENT {
             self.forget_recent();
             // Keeps the memory, but not for ever what one large record took.
@@ -87,8 +111,9 @@ impl Head {
             last = self.recent.len();
             record::encode(&mut self.recent, salt, sequence, payload.as_ref());
         }
-        if let Err(error) = self.segment.file.write_all_at(&self.recent[start..], self.at.offset) {
+        if let Err(error) = self.write(start, mapped) {
             self.recent.truncate(start);
+            self.plain = true;
             self.cut();
             return Err(error).context("write", &self.segment.path);
         }
@@ -96,6 +121,62 @@ impl Head {
         self.at.offset += (self.recent.len() - start) as u64;
         self.at.sequence += payloads.len() as u64;
         Ok(())
+    }
+
+    /// Writes what is in memory from `start` on.
+    #[inline]
+    fn write(&mut self, start: usize, mapped: u64) -> io::Result<()> {
+        let bytes = &self.recent[start..];
+        let (mut offset, end) = (self.at.offset, self.at.offset + bytes.len() as u64);
+        if end <= mapped && bytes.len() <= MAPPED_AT_ONCE {
+            if self.map.as_ref().is_none_or(|map| end > map.range().end) {
+                self.map_more(end, mapped);
+            }
+            if let Some(map) = self.map.as_mut().filter(|map| end <= map.range().end) {
+                for frame in record::frames(&self.recent[start..]) {
+                    map.publish(frame, offset)?;
+                    offset += frame.len() as u64;
+                }
+                return Ok(());
+            }
+        }
+        self.segment.file.write_all_at(&self.recent[start..], offset)
+    }
+
+    #[cold]
+    fn map_more(&mut self, end: u64, most: u64) {
+        self.map = None;
+        if !self.plain {
+            let from = self.at.offset;
+            let until = from + from.clamp(*MAPPED.start(), *MAPPED.end());
+            self.map = self.segment.file.map(from..until.min(most).max(end));
+            self.plain = self.map.is_none();
+        }
+    }
+
+    /// Has the next record mapped anew where the file ends before the mapping does: another process cut
+    /// it. Writing there would fail.
+    pub(super) fn check_map(&mut self, size: u64) {
+        self.map = self.map.take().filter(|map| map.range().end <= size);
+    }
+
+    /// Moves to another place of the same segment, behind what another process wrote.
+    pub(super) fn move_to(&mut self, at: Position, last_offset: u64) {
+        let map = self.map.take();
+        *self = Self { map, ..Self::new(self.segment.clone(), at, last_offset) };
+    }
+
+    pub(super) fn is_mapped(&self) -> bool {
+        self.map.is_some()
+    }
+
+    /// Gives back the room that was allocated for records to come.
+    pub(super) fn trim(&mut self) {
+        self.map = None;
+        if self.segment.file.size().is_ok_and(|size| size > self.at.offset) {
+            // Where it fails it costs space, not items.
+            let _ = self.segment.file.set_size(self.at.offset);
+        }
     }
 
     /// Takes back everything behind `at`, and lets nothing more be written in this segment.
@@ -117,6 +198,7 @@ impl Head {
 
     /// Removes what a failed write left behind the head.
     fn cut(&mut self) {
+        self.map = None;
         // What cannot be cut stays in a segment that nobody writes any more. The header of the
         // next one says where the valid records end.
         self.uncut = self.segment.file.set_size(self.at.offset).is_err();

@@ -496,13 +496,16 @@ impl Drop for Log {
         if self.generation != fork::generation() {
             return;
         }
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if state.held {
+        let mut state = self.lock();
+        // To give back the room that was allocated, if nobody else is at work there.
+        if state.held || (state.head.is_mapped() && self.acquire(&mut state).is_ok_and(|held| held))
+        {
             state.head.cut_again();
-        }
-        if state.held && state.unsaved {
-            // The control file is a cache; the log says the same.
-            let _ = state.save_control();
+            state.head.trim();
+            if state.unsaved {
+                // The control file is a cache; the log says the same.
+                let _ = state.save_control();
+            }
         }
     }
 }

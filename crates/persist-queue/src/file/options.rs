@@ -1,13 +1,19 @@
 //! How a queue is opened.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::head::Limits;
 use super::queue::FileQueue;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::storage::{Disk, Storage};
 use crate::{Durability, Error, Result};
+
+/// The default of persist-queue 1.x.
+const CHUNKSIZE: u64 = 100;
+
+/// A segment that is not worth being ended, in bytes.
+const SMALL_SEGMENT: u64 = 1024 * 1024;
 
 /// How a queue is opened. The defaults are what [`Options::new`] says.
 #[derive(Debug, Clone)]
@@ -16,6 +22,7 @@ pub struct Options {
     pub(super) limits: Limits,
     pub(super) autosave: bool,
     pub(super) durability: Durability,
+    pub(super) mapped: bool,
     pub(super) storage: Arc<dyn Storage>,
     #[cfg(feature = "legacy")]
     pub(super) legacy_format: Option<Arc<dyn super::legacy::LegacyFormat>>,
@@ -33,9 +40,10 @@ impl Options {
     pub fn new() -> Self {
         Self {
             maxsize: 0,
-            limits: Limits { records: 100_000, bytes: 64 << 20 },
+            limits: Limits { records: 100_000, least: 0, bytes: 64 << 20 },
             autosave: false,
             durability: Durability::Process,
+            mapped: mapped_by_default(),
             storage: Arc::new(Disk),
             #[cfg(feature = "legacy")]
             legacy_format: None,
@@ -56,6 +64,16 @@ impl Options {
     pub fn chunk_records(mut self, records: u64) -> Self {
         self.limits.records = records;
         self
+    }
+
+    /// As [`Options::chunk_records`], for programs made for persist-queue 1.x, whose default is 100: from
+    /// there on a segment of small items takes more of them, up to 1 MiB, since to begin one costs as
+    /// much as a thousand puts. 0 is for 100.
+    #[must_use]
+    pub fn chunksize(mut self, items: u64) -> Self {
+        let items = if items == 0 { CHUNKSIZE } else { items };
+        self.limits.least = if items < CHUNKSIZE { 0 } else { SMALL_SEGMENT };
+        self.chunk_records(items)
     }
 
     /// How many bytes a segment takes before the next one is begun, 64 MiB by default.
@@ -81,6 +99,16 @@ impl Options {
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// Whether items are written through a mapping of the segment, which takes no system call for each:
+    /// by default they are, unless the environment variable `PERSISTQUEUE_MAPPED` is 0. Where a file
+    /// system does not suit (others than ext4, XFS, tmpfs and overlays of these), and for large items,
+    /// they are written plainly all the same. What is stored is the same either way.
+    #[must_use]
+    pub fn mapped(mut self, mapped: bool) -> Self {
+        self.mapped = mapped;
         self
     }
 
@@ -137,4 +165,9 @@ impl Options {
         }
         Ok(())
     }
+}
+
+fn mapped_by_default() -> bool {
+    static BY_DEFAULT: OnceLock<bool> = OnceLock::new();
+    *BY_DEFAULT.get_or_init(|| std::env::var_os("PERSISTQUEUE_MAPPED").is_none_or(|set| set != "0"))
 }

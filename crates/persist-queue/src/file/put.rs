@@ -58,7 +58,8 @@ impl Inside<'_> {
         self.tell_others();
         let state = &mut *self.state;
         let (before, last_offset) = (state.head.at, state.head.last_offset);
-        state.head.append(state.control.salt, payloads)?;
+        let mapped = if handle.mapped { handle.limits.bytes } else { 0 };
+        state.head.append(state.control.salt, payloads, mapped)?;
         state.unsaved = true;
         Ok(state.note_put(handle.level, before, last_offset))
     }
@@ -78,7 +79,7 @@ impl Inside<'_> {
             let _ = log.storage.remove(&log.dir.join(segment::name(next.at.segment)));
             return Err(error);
         }
-        state.head = next;
+        std::mem::replace(&mut state.head, next).trim();
         state.dirty.folder = true;
         state.note_control(level);
         log.retire(state);

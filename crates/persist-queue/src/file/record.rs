@@ -77,6 +77,16 @@ pub(super) fn encode(buffer: &mut Vec<u8>, salt: u32, sequence: u64, payload: &[
     buffer.extend_from_slice(&[0; ALIGNMENT][..padding]);
 }
 
+/// The frames of which `bytes`, that this process encoded, consists.
+pub(super) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let size = needed(bytes).next_multiple_of(ALIGNMENT).min(bytes.len());
+        let (frame, rest) = bytes.split_at(size);
+        bytes = rest;
+        (!frame.is_empty()).then_some(frame)
+    })
+}
+
 /// How many bytes of the segment it takes to read the frame at the start of `bytes`, as far as
 /// these tell.
 pub(super) fn needed(bytes: &[u8]) -> usize {

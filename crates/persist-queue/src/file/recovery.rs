@@ -49,7 +49,7 @@ pub(super) fn open(
     control.head = head.at;
     control.last_offset = head.last_offset;
     control.tail = not_behind(control.tail, head.at);
-    let file = match file {
+    let mut file = match file {
         Some(file) => file,
         None => ControlFile::create(storage, dir.join(super::control::NAME))?,
     };
@@ -337,15 +337,30 @@ fn walk_segment(end: &mut End, salt: u32) -> Result<()> {
 }
 
 /// Cuts off what stands behind the last whole record: a record that was being written when its
-/// process died, or bytes of somebody else.
+/// process died, or bytes of somebody else. Zeros are room for records to come.
 fn cut_torn_end(end: End) -> Result<Head> {
     let size = end.segment.file.size().context("inspect", &end.segment.path)?;
-    if size > end.at.offset {
+    if size > end.at.offset && !is_zero_from(&end)? {
         end.segment.file.set_size(end.at.offset).context("truncate", &end.segment.path)?;
         // Else a power loss may bring it back between records that are written there from now on.
         end.segment.file.sync().context("flush", &end.segment.path)?;
     }
     Ok(Head::new(end.segment, end.at, end.last_offset))
+}
+
+fn is_zero_from(end: &End) -> Result<bool> {
+    let (mut bytes, mut offset) = (vec![0; 1 << 16], end.at.offset);
+    loop {
+        let file = &end.segment.file;
+        let read = file.read_at(&mut bytes, offset).context("read", &end.segment.path)?;
+        if bytes[..read].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        if read < bytes.len() {
+            return Ok(true);
+        }
+        offset += read as u64;
+    }
 }
 
 /// Begins a log where there is none, or goes on behind one whose segments are gone.

@@ -148,20 +148,19 @@ impl Log {
     }
 
     fn move_head(&self, state: &mut State, at: Position, last_offset: u64) -> Result<()> {
-        let segment = if at.segment == state.head.at.segment {
-            state.head.segment.clone()
+        if at.segment == state.head.at.segment {
+            state.head.move_to(at, last_offset);
         } else {
-            segment::open(&*self.storage, &self.dir, at.segment, Access::Write)?.ok_or_else(
-                || Error::Unrecognised {
+            let segment = segment::open(&*self.storage, &self.dir, at.segment, Access::Write)?
+                .ok_or_else(|| Error::Unrecognised {
                     path: self.dir.join(segment::name(at.segment)),
                     reason: "it is the segment at the head and is missing; open the queue again"
                         .to_owned(),
-                },
-            )?
-        };
+                })?;
+            state.head = Head::new(segment, at, last_offset);
+        }
         // Somebody else's entry in the folder is not flushed until it is known to be.
         state.dirty.folder = true;
-        state.head = Head::new(segment, at, last_offset);
         Ok(())
     }
 }
@@ -170,7 +169,8 @@ impl Log {
 fn walk_on(state: &mut State) -> Result<()> {
     let segment = state.head.segment.clone();
     let size = segment.file.size().context("inspect", &segment.path)?;
-    if size <= state.head.at.offset {
+    state.head.check_map(size);
+    if size <= state.head.at.offset || is_zero(&segment, state.head.at.offset)? {
         return Ok(());
     }
     let mut reader = Reader::default();
@@ -179,14 +179,22 @@ fn walk_on(state: &mut State) -> Result<()> {
         last_offset = start.offset;
         at = after;
     }
-    if size > at.offset {
+    if size > at.offset && !is_zero(&segment, at.offset)? {
         segment.file.set_size(at.offset).context("truncate", &segment.path)?;
+        state.head.check_map(at.offset);
     }
     if at != state.head.at {
-        state.head = Head::new(segment, at, last_offset);
+        state.head.move_to(at, last_offset);
         state.unsaved = true;
     }
     Ok(())
+}
+
+/// Whether no record was begun at `offset`: room that was allocated for those to come.
+fn is_zero(segment: &segment::Segment, offset: u64) -> Result<bool> {
+    let mut start = [0; 8];
+    segment.file.read_at(&mut start, offset).context("read", &segment.path)?;
+    Ok(start == [0; 8])
 }
 
 /// Starts again at the tail, with nothing in memory of what others may have finished since.

@@ -1,5 +1,4 @@
-//! Noticing a fork. With `sqlite/posix_locks.rs` and `sqlite/system_calls.rs` the only file with
-//! `unsafe`.
+//! Noticing a fork.
 //!
 //! A child inherits the descriptors of its parent's lock files, and with them the kernel's locks: as
 //! long as the child keeps one open, the parent's death would not free it. So the child closes them

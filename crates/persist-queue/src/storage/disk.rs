@@ -2,13 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Access, Storage, StorageFile};
+use super::mapped::Map;
+use super::{Access, Storage, StorageFile, StorageMap};
 
-/// The file system of this machine, through plain positioned reads and writes.
+/// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Disk;
 
@@ -89,5 +91,9 @@ impl StorageFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn map(&self, range: Range<u64>) -> Option<Box<dyn StorageMap>> {
+        Map::new(self, range).map(|map| Box::new(map) as Box<dyn StorageMap>)
     }
 }

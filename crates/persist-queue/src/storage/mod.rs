@@ -1,12 +1,15 @@
 //! The few calls that touch a disk. Every file the log reads or writes goes through [`Storage`],
 //! so that every one of those calls can be made to fail, or to be the last, in a test.
 
+mod bus_guard;
 mod disk;
+mod mapped;
 #[cfg(feature = "simulation")]
 mod simulated;
 
 use std::fmt::Debug;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -61,4 +64,22 @@ pub trait StorageFile: Send + Sync + Debug {
     fn set_size(&self, size: u64) -> io::Result<()>;
     /// Makes the bytes and the length survive a dead machine.
     fn sync(&self) -> io::Result<()>;
+    /// Fills the file with zeros to the end of `range`, where it is shorter, and gives that part of it,
+    /// or the beginning of that part, as memory. What is written there is in the file at once, and survives this process; whether it
+    /// survives a dead machine, [`StorageFile::sync`] decides as for all else. Nothing where that
+    /// cannot be done, or not safely.
+    fn map(&self, range: Range<u64>) -> Option<Box<dyn StorageMap>> {
+        let _ = range;
+        None
+    }
+}
+
+/// A part of a file that is written as memory is.
+pub trait StorageMap: Send + Sync + Debug {
+    /// The part: what was asked for, perhaps with more on both sides, or less at the end.
+    fn range(&self) -> Range<u64>;
+    /// Writes at `offset`, a multiple of 8, the first 8 bytes last and in one piece: whoever finds
+    /// those finds all of it, also where this process was killed meanwhile. After an error any part of
+    /// it may have been written.
+    fn publish(&mut self, frame: &[u8], offset: u64) -> io::Result<()>;
 }

@@ -112,6 +112,22 @@ fn a_drained_queue_holds_less_than_two_chunks() {
     assert!(size < 2 * chunk, "{:?}", segments(folder.path()));
 }
 
+/// How many segments so many items of a size make.
+fn segments_of(chunksize: u64, items: usize, size: usize) -> usize {
+    let folder = folder();
+    let queue = open_with(&folder, Options::new().chunksize(chunksize));
+    (0..items).for_each(|_| queue.put("x".repeat(size)).unwrap());
+    segments(folder.path()).len()
+}
+
+#[test]
+fn a_chunk_of_a_hundred_small_items_takes_more_of_them_up_to_a_mebibyte() {
+    assert_eq!(segments_of(100, 1000, 10), 1);
+    assert_eq!(segments_of(0, 1000, 10), 1);
+    assert_eq!(segments_of(100, 200, 20_000), 2);
+    assert_eq!(segments_of(99, 100, 10), 2);
+}
+
 fn segments(folder: &Path) -> Vec<(String, u64)> {
     let entries = std::fs::read_dir(folder.join("queue")).unwrap().map(Result::unwrap);
     let sizes = entries

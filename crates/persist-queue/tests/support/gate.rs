@@ -2,11 +2,12 @@
 //! be tried in order.
 
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use persist_queue::storage::{Access, SimulatedDisk, Storage, StorageFile};
+use persist_queue::storage::{Access, SimulatedDisk, Storage, StorageFile, StorageMap};
 
 /// See the module. Copies are the same disk.
 #[derive(Debug, Clone, Default)]
@@ -170,5 +171,9 @@ impl StorageFile for GatedFile {
     fn sync(&self) -> io::Result<()> {
         self.gate.pass();
         self.file.sync()
+    }
+
+    fn map(&self, range: Range<u64>) -> Option<Box<dyn StorageMap>> {
+        self.file.map(range)
     }
 }

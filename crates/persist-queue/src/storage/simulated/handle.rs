@@ -1,13 +1,17 @@
 //! The calls on an open file.
 
 use std::io;
+use std::ops::Range;
 use std::sync::MutexGuard;
 
 use super::content::Content;
 use super::fault::{Call, Verdict};
 use super::tree::error;
 use super::{Inner, SimulatedDisk};
-use crate::storage::StorageFile;
+use crate::storage::{StorageFile, StorageMap};
+
+/// How much of a file can be mapped at a time, in bytes: tests want to see several mappings.
+const MAPPED: u64 = 1024;
 
 /// An open file. It stays the same file when its name moves or goes.
 #[derive(Debug)]
@@ -74,5 +78,36 @@ impl StorageFile for Handle {
             _ => {}
         }
         verdict.result()
+    }
+
+    fn map(&self, range: Range<u64>) -> Option<Box<dyn StorageMap>> {
+        if !self.writable {
+            return None;
+        }
+        let range = range.start..range.end.min(range.start + MAPPED);
+        if self.size().ok()? < range.end {
+            self.set_size(range.end).ok()?;
+        }
+        let file = Self::new(self.disk.clone(), self.inode, true);
+        Some(Box::new(Map { file, range }))
+    }
+}
+
+/// A part of a file as memory: a process may die between the two steps in which it is written.
+#[derive(Debug)]
+struct Map {
+    file: Handle,
+    range: Range<u64>,
+}
+
+impl StorageMap for Map {
+    fn range(&self) -> Range<u64> {
+        self.range.clone()
+    }
+
+    fn publish(&mut self, frame: &[u8], offset: u64) -> io::Result<()> {
+        let (first, rest) = frame.split_at_checked(8).ok_or(io::ErrorKind::InvalidInput)?;
+        self.file.write_all_at(rest, offset + 8)?;
+        self.file.write_all_at(first, offset)
     }
 }
