@@ -10,7 +10,7 @@ use persist_queue::{Error, SqliteAckQueue, SqliteOptions, Wait};
 
 type Queue = SqliteAckQueue<String>;
 
-const SOON: Duration = Duration::from_millis(60);
+const SOON: Duration = Duration::from_millis(600);
 
 fn open(dir: &Path) -> Queue {
     open_with(dir, SqliteOptions::new())
@@ -182,7 +182,7 @@ fn an_item_that_went_to_the_back_comes_last() {
 #[test]
 fn an_item_that_fails_too_often_is_a_dead_letter() {
     let dir = tempfile::tempdir().unwrap();
-    let options = SqliteOptions::new().max_attempts(2).backoff(Duration::from_millis(20));
+    let options = SqliteOptions::new().max_attempts(2).backoff(SOON);
     let queue = open_with(dir.path(), options);
     put(&queue, &["poison"]);
     queue.get().unwrap().nack().unwrap();
