@@ -28,10 +28,10 @@ impl Peer for Memory {
         self.head += self.size;
     }
 
-    fn get(&mut self) -> usize {
+    fn get(&mut self) -> Option<usize> {
         let at = self.tail % (ROOM - self.size);
         self.tail += self.size;
-        std::hint::black_box(self.ring[at..at + self.size].to_vec()).len()
+        Some(std::hint::black_box(self.ring[at..at + self.size].to_vec()).len())
     }
 }
 
@@ -68,12 +68,12 @@ impl Peer for Mapped {
         self.head += self.size + 8;
     }
 
-    fn get(&mut self) -> usize {
+    fn get(&mut self) -> Option<usize> {
         let at = self.tail % (ROOM - self.size - 8);
         self.tail += self.size + 8;
         let payload = self.map[at + 8..at + 8 + self.size].to_vec();
         assert_eq!(crc32c::crc32c(&payload).to_le_bytes(), self.map[at..at + 4]);
-        payload.len()
+        Some(payload.len())
     }
 }
 
@@ -103,9 +103,9 @@ impl Peer for Written {
         self.head += payload.len() as u64;
     }
 
-    fn get(&mut self) -> usize {
+    fn get(&mut self) -> Option<usize> {
         self.file.read_exact_at(&mut self.buffer, self.tail).unwrap();
         self.tail += self.buffer.len() as u64;
-        self.buffer.len()
+        Some(self.buffer.len())
     }
 }

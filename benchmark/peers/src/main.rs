@@ -1,7 +1,7 @@
 //! The file queue beside other embedded queues and stores, and beside what the machine can do.
 //!
 //! ```text
-//! cargo run --release --manifest-path benchmark/peers/Cargo.toml [ROUNDS] [CALLS]
+//! cargo run --release --manifest-path benchmark/peers/Cargo.toml [ROUNDS] [CALLS] [calls|streams|disk]
 //! ```
 //! In each round every one of them puts so many payloads into a new folder and takes them out again, one
 //! after the other, each time another one first. Medians, and the least and the most. A put of those that
@@ -9,21 +9,17 @@
 
 mod limit;
 mod peer;
+mod stream;
 
 use std::path::Path;
 use std::time::Instant;
 
-use peer::{DISK, Entry, NOTHING, PEERS, PROCESS, Peer};
+use peer::{DISK, Entry, NOTHING, PEERS, PROCESS, Peer, entry};
 
 const LIMITS: &[Entry] = &[
-    Entry { name: "limit: copy in memory", survives: NOTHING, slower: 1, open: limit::memory },
-    Entry { name: "limit: mapped, checksum", survives: PROCESS, slower: 1, open: limit::mapped },
-    Entry {
-        name: "limit: write and read call",
-        survives: PROCESS,
-        slower: 1,
-        open: limit::written,
-    },
+    entry("limit: copy in memory", NOTHING, 1, limit::memory),
+    entry("limit: mapped, checksum", PROCESS, 1, limit::mapped),
+    entry("limit: write and read call", PROCESS, 1, limit::written),
 ];
 
 fn main() {
@@ -33,10 +29,21 @@ fn main() {
         std::env::args().nth(at).map_or(default, |given: String| given.parse().unwrap())
     };
     let (rounds, calls) = (argument(1, 5), argument(2, 100_000));
-    for (size, calls) in [(100, calls), (1024, calls / 2), (65536, calls / 50)] {
-        one_thread(size, calls, rounds);
+    let only = std::env::args().nth(3);
+    let wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
+    if wanted("calls") {
+        for (size, calls) in [(100, calls), (1024, calls / 2), (65536, calls / 50)] {
+            one_thread(size, calls, rounds);
+        }
     }
-    on_disk(rounds);
+    if wanted("streams") {
+        for threads in [1, 4] {
+            stream::stream(threads, calls, rounds);
+        }
+    }
+    if wanted("disk") {
+        on_disk(rounds);
+    }
 }
 
 fn one_thread(size: usize, calls: usize, rounds: usize) {
@@ -75,7 +82,7 @@ fn measure(entry: &Entry, dir: &Path, size: usize, calls: usize) -> (f64, f64) {
     let payload: Vec<u8> = (0..size).map(|at| at as u8).collect();
     let mut peer: Box<dyn Peer> = (entry.open)(dir);
     let put = each(calls, || peer.put(&payload));
-    let get = each(calls, || assert_eq!(peer.get(), size));
+    let get = each(calls, || assert_eq!(peer.get(), Some(size)));
     (put, get)
 }
 

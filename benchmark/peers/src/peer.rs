@@ -1,6 +1,7 @@
 //! The queues that are compared, behind one face: put a payload, take the next.
 
 use std::path::Path;
+use std::sync::Mutex;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use heed::types::{Bytes as HeedBytes, U64};
@@ -10,10 +11,28 @@ use persist_queue::{Durability, FileQueue, Options};
 use redb::{ReadableDatabase, TableDefinition};
 
 /// A queue that is measured.
-pub trait Peer {
+pub trait Peer: Send {
     fn put(&mut self, payload: &[u8]);
-    /// The length of the next payload, which is removed.
-    fn get(&mut self) -> usize;
+    /// The length of the next payload, which is removed; nothing where none is there.
+    fn get(&mut self) -> Option<usize>;
+}
+
+/// The two ends of a queue, each of them for any number of threads.
+pub trait Ends: Sync {
+    fn put(&self, payload: &[u8]);
+    /// As [`Peer::get`].
+    fn get(&self) -> Option<usize>;
+}
+
+/// What is for one thread at a time, as several would use it.
+impl Ends for Mutex<Box<dyn Peer>> {
+    fn put(&self, payload: &[u8]) {
+        self.lock().unwrap().put(payload);
+    }
+
+    fn get(&self) -> Option<usize> {
+        self.lock().unwrap().get()
+    }
 }
 
 /// What a put that returned survives.
@@ -27,54 +46,56 @@ pub struct Entry {
     /// How many times fewer calls than the fastest ones are worth their time.
     pub slower: usize,
     pub open: fn(&Path) -> Box<dyn Peer>,
+    /// Where threads need not take turns for all of it.
+    pub ends: Option<fn(&Path) -> Box<dyn Ends>>,
+}
+
+impl Entry {
+    pub fn ends(&self, dir: &Path) -> Box<dyn Ends> {
+        match self.ends {
+            Some(ends) => ends(dir),
+            None => Box::new(Mutex::new((self.open)(dir))),
+        }
+    }
+}
+
+pub const fn entry(
+    name: &'static str,
+    survives: &'static str,
+    slower: usize,
+    open: fn(&Path) -> Box<dyn Peer>,
+) -> Entry {
+    Entry { name, survives, slower, open, ends: None }
+}
+
+const fn with_ends(entry: Entry, ends: fn(&Path) -> Box<dyn Ends>) -> Entry {
+    Entry { ends: Some(ends), ..entry }
 }
 
 pub const PEERS: &[Entry] = &[
-    Entry { name: "persist-queue", survives: PROCESS, slower: 1, open: |dir| ours(dir, true) },
-    Entry {
-        name: "persist-queue, plain writes",
-        survives: PROCESS,
-        slower: 1,
-        open: |dir| ours(dir, false),
-    },
-    Entry {
-        name: "commitlog (nothing is removed)",
-        survives: PROCESS,
-        slower: 1,
-        open: |dir| Box::new(Commitlog::open(dir)),
-    },
-    Entry { name: "yaque", survives: PROCESS, slower: 1, open: |dir| Box::new(Yaque::open(dir)) },
-    Entry {
-        name: "queue-file",
-        survives: PROCESS,
-        slower: 1,
-        open: |dir| Box::new(QueueFile::open(dir)),
-    },
-    Entry { name: "fjall", survives: PROCESS, slower: 2, open: |dir| Box::new(Fjall::open(dir)) },
-    Entry {
-        name: "LMDB (heed, no sync)",
-        survives: PROCESS,
-        slower: 4,
-        open: |dir| Box::new(Lmdb::open(dir)),
-    },
-    Entry { name: "sled", survives: NOTHING, slower: 4, open: |dir| Box::new(Sled::open(dir)) },
-    Entry {
-        name: "redb (Durability::None)",
-        survives: NOTHING,
-        slower: 8,
-        open: |dir| Box::new(Redb::open(dir)),
-    },
-    Entry {
-        name: "walrus",
-        survives: PROCESS,
-        slower: 20,
-        open: |dir| Box::new(Walrus::open(dir)),
-    },
+    with_ends(entry("persist-queue", PROCESS, 1, |dir| ours(dir, true)), |dir| our_ends(dir, true)),
+    with_ends(entry("persist-queue, plain writes", PROCESS, 1, |dir| ours(dir, false)), |dir| {
+        our_ends(dir, false)
+    }),
+    entry("commitlog (nothing is removed)", PROCESS, 1, |dir| Box::new(Commitlog::open(dir))),
+    with_ends(entry("yaque", PROCESS, 1, |dir| Box::new(Yaque::open(dir))), |dir| {
+        let Yaque(sender, receiver) = Yaque::open(dir);
+        Box::new((Mutex::new(sender), Mutex::new(receiver)))
+    }),
+    entry("queue-file", PROCESS, 1, |dir| Box::new(QueueFile::open(dir))),
+    entry("fjall", PROCESS, 2, |dir| Box::new(Fjall::open(dir))),
+    entry("LMDB (heed, no sync)", PROCESS, 4, |dir| Box::new(Lmdb::open(dir))),
+    entry("sled", NOTHING, 4, |dir| Box::new(Sled::open(dir))),
+    entry("redb (Durability::None)", NOTHING, 8, |dir| Box::new(Redb::open(dir))),
+    entry("walrus", PROCESS, 20, |dir| Box::new(Walrus::open(dir))),
 ];
 
-pub fn ours(dir: &Path, mapped: bool) -> Box<dyn Peer> {
-    let options = Options::new().autosave(true).mapped(mapped);
-    Box::new(Ours(options.open_with(dir, Bytes).unwrap()))
+fn ours(dir: &Path, mapped: bool) -> Box<dyn Peer> {
+    Box::new(Ours::open(dir, mapped))
+}
+
+fn our_ends(dir: &Path, mapped: bool) -> Box<dyn Ends> {
+    Box::new(Ours::open(dir, mapped))
 }
 
 pub fn ours_on_disk(dir: &Path) -> FileQueue<Vec<u8>, Bytes> {
@@ -84,13 +105,30 @@ pub fn ours_on_disk(dir: &Path) -> FileQueue<Vec<u8>, Bytes> {
 
 struct Ours(FileQueue<Vec<u8>, Bytes>);
 
-impl Peer for Ours {
-    fn put(&mut self, payload: &[u8]) {
+impl Ours {
+    fn open(dir: &Path, mapped: bool) -> Self {
+        let options = Options::new().autosave(true).mapped(mapped);
+        Self(options.open_with(dir, Bytes).unwrap())
+    }
+}
+
+impl Ends for Ours {
+    fn put(&self, payload: &[u8]) {
         self.0.put(payload.to_vec()).unwrap();
     }
 
-    fn get(&mut self) -> usize {
-        self.0.try_get().unwrap().unwrap().len()
+    fn get(&self) -> Option<usize> {
+        self.0.try_get().unwrap().map(|item| item.len())
+    }
+}
+
+impl Peer for Ours {
+    fn put(&mut self, payload: &[u8]) {
+        Ends::put(self, payload);
+    }
+
+    fn get(&mut self) -> Option<usize> {
+        Ends::get(self)
     }
 }
 
@@ -114,15 +152,15 @@ impl Peer for Commitlog {
         self.log.append_msg(payload).unwrap();
     }
 
-    fn get(&mut self) -> usize {
+    fn get(&mut self) -> Option<usize> {
         use commitlog::message::MessageSet;
-        if self.read.is_empty() {
+        if self.read.is_empty() && self.next <= self.log.last_offset()? {
             let limit = commitlog::ReadLimit::max_bytes(1 << 17);
             let read = self.log.read(self.next, limit).unwrap();
             self.read.extend(read.iter().map(|message| message.payload().to_vec().len()));
             self.next += self.read.len() as u64;
         }
-        self.read.pop_front().unwrap()
+        self.read.pop_front()
     }
 }
 
@@ -135,16 +173,31 @@ impl Yaque {
     }
 }
 
+/// What was taken is final.
+fn receive(receiver: &mut yaque::Receiver) -> Option<usize> {
+    let item = receiver.try_recv().ok()?;
+    let size = item.len();
+    item.commit().unwrap();
+    Some(size)
+}
+
 impl Peer for Yaque {
     fn put(&mut self, payload: &[u8]) {
         self.0.try_send(payload).ok().unwrap();
     }
 
-    fn get(&mut self) -> usize {
-        let item = self.1.try_recv().ok().unwrap();
-        let size = item.len();
-        item.commit().unwrap();
-        size
+    fn get(&mut self) -> Option<usize> {
+        receive(&mut self.1)
+    }
+}
+
+impl Ends for (Mutex<yaque::Sender>, Mutex<yaque::Receiver>) {
+    fn put(&self, payload: &[u8]) {
+        self.0.lock().unwrap().try_send(payload).ok().unwrap();
+    }
+
+    fn get(&self) -> Option<usize> {
+        receive(&mut self.1.lock().unwrap())
     }
 }
 
@@ -164,10 +217,10 @@ impl Peer for QueueFile {
         self.0.add(payload).unwrap();
     }
 
-    fn get(&mut self) -> usize {
-        let size = self.0.peek().unwrap().unwrap().len();
+    fn get(&mut self) -> Option<usize> {
+        let size = self.0.peek().unwrap()?.len();
         self.0.remove().unwrap();
-        size
+        Some(size)
     }
 }
 
@@ -192,12 +245,12 @@ impl Peer for Fjall {
         self.head += 1;
     }
 
-    fn get(&mut self) -> usize {
+    fn get(&mut self) -> Option<usize> {
         let key = self.tail.to_be_bytes();
-        let size = self.items.get(key).unwrap().unwrap().len();
+        let size = self.items.get(key).unwrap()?.len();
         self.items.remove(key).unwrap();
         self.tail += 1;
-        size
+        Some(size)
     }
 }
 
@@ -229,13 +282,16 @@ impl Peer for Lmdb {
         self.head += 1;
     }
 
-    fn get(&mut self) -> usize {
+    fn get(&mut self) -> Option<usize> {
+        if self.tail == self.head {
+            return None;
+        }
         let mut transaction = self.env.write_txn().unwrap();
         let size = self.items.get(&transaction, &self.tail).unwrap().unwrap().to_vec().len();
         self.items.delete(&mut transaction, &self.tail).unwrap();
         transaction.commit().unwrap();
         self.tail += 1;
-        size
+        Some(size)
     }
 }
 
@@ -256,8 +312,8 @@ impl Peer for Sled {
         self.head += 1;
     }
 
-    fn get(&mut self) -> usize {
-        self.database.pop_min().unwrap().unwrap().1.len()
+    fn get(&mut self) -> Option<usize> {
+        Some(self.database.pop_min().unwrap()?.1.len())
     }
 }
 
@@ -291,10 +347,13 @@ impl Peer for Redb {
         self.head += 1;
     }
 
-    fn get(&mut self) -> usize {
+    fn get(&mut self) -> Option<usize> {
         let tail = self.tail;
+        if tail == self.head {
+            return None;
+        }
         self.tail += 1;
-        self.change(|items| items.remove(tail).unwrap().unwrap().value().len())
+        Some(self.change(|items| items.remove(tail).unwrap().unwrap().value().len()))
     }
 }
 
@@ -315,7 +374,7 @@ impl Peer for Walrus {
         self.0.append_for_topic("items", payload).unwrap();
     }
 
-    fn get(&mut self) -> usize {
-        self.0.read_next("items", true).unwrap().unwrap().data.len()
+    fn get(&mut self) -> Option<usize> {
+        Some(self.0.read_next("items", true).unwrap()?.data.len())
     }
 }
