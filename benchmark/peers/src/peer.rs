@@ -118,7 +118,8 @@ impl Ends for Ours {
     }
 
     fn get(&self) -> Option<usize> {
-        self.0.try_get().unwrap().map(|item| item.len())
+        let most = std::time::Duration::from_millis(10);
+        self.0.get_timeout(most).unwrap().map(|item| item.len())
     }
 }
 

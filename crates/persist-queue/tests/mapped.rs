@@ -97,6 +97,35 @@ fn many_items_of_many_sizes_come_back_over_several_mappings() {
     assert!(take_all(&open(dir.path())) == items);
 }
 
+/// What is in the files now is what a killed process leaves.
+fn killed(dir: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    copy
+}
+
+#[test]
+fn what_is_finished_before_an_older_item_is_marked_in_every_segment() {
+    let dir = tempfile::tempdir().unwrap();
+    // Several windows of 64 KiB, of which the last in each segment ends with the file.
+    let options = Options::new().mapped(true).chunk_records(1500);
+    let queue: Queue = options.open_with(dir.path(), Bytes).unwrap();
+    queue.put_many((0..4000).map(|number| item(number as u8)).collect()).unwrap();
+    let oldest = queue.get().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 1..4000 {
+                queue.get().unwrap();
+                queue.task_done().unwrap();
+            }
+        });
+    });
+    assert_eq!(take_all(&open(killed(dir.path()).path())), [oldest]);
+}
+
 /// Runs `body` in a process of its own, since a signal kills a process and its handler is the whole
 /// process's. Gives how it ended.
 fn in_own_process(name: &str, body: impl FnOnce(&Path)) -> Option<ExitStatus> {

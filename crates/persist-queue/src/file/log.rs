@@ -13,6 +13,7 @@ use super::commit::{Committer, Dirty};
 use super::control::{Control, ControlFile, Position};
 use super::head::Head;
 use super::locks::Locks;
+use super::marks::Marked;
 use super::options::Options;
 use super::reader::{Found, LogView, Reader};
 use super::record::Record;
@@ -98,6 +99,7 @@ pub(super) struct State {
     /// For records that were given back.
     pub(super) rereader: Reader,
     pub(super) window: Window,
+    pub(super) marked: Option<Marked>,
     /// Records with a completion mark behind the cursor.
     pub(super) marks_ahead: u64,
     /// Records that this process could not deserialize.
@@ -295,6 +297,7 @@ impl State {
             reader: Reader::default(),
             rereader: Reader::default(),
             window: Window::default(),
+            marked: None,
             marks_ahead: 0,
             set_aside: BTreeSet::new(),
             consumer_held: false,

@@ -18,6 +18,7 @@ mod head;
 pub mod legacy;
 mod locks;
 mod log;
+mod marks;
 mod options;
 mod probe;
 mod promise;

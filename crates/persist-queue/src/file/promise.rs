@@ -33,7 +33,7 @@ impl Log {
         }
         let Some(at) = inside.state.window.find(sequence) else { return Ok(None) };
         inside.announce(&vec![at], LEVEL)?;
-        inside.write_marks(&[at], LEVEL, record::mark)?;
+        inside.write_marks(&[at], LEVEL, false, record::mark)?;
         Ok(inside.state.note_control(LEVEL))
     }
 
@@ -60,7 +60,7 @@ impl Inside<'_> {
 
     fn wipe(&mut self, sequence: u64) {
         let Some(at) = self.state.window.find(sequence) else { return };
-        if let Err(error) = self.write_marks(&[at], LEVEL, |_, _| 0) {
+        if let Err(error) = self.write_marks(&[at], LEVEL, false, |_, _| 0) {
             tracing::error!(%error, "an item that was given back will not survive this process");
         }
         self.state.note_control(LEVEL);

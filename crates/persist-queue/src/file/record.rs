@@ -144,6 +144,11 @@ pub(super) fn mark(salt: u32, sequence: u64) -> u32 {
     mark.max(1)
 }
 
+/// What a mark is written with: it and the kind behind it, in one piece.
+pub(super) fn mark_bytes(mark: u32) -> [u8; 8] {
+    (u64::from(mark) | u64::from(ITEM) << 32).to_le_bytes()
+}
+
 /// Runs over bytes that start at a multiple of 8, which is faster than over all of the frame.
 fn checksum(salt: u32, length: u32, kind: u32, covered: &[u8]) -> u32 {
     crc32c::crc32c_append(salt ^ length ^ kind.wrapping_mul(0x9E37_79B1), covered)

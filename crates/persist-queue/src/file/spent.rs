@@ -13,6 +13,8 @@ impl Log {
         }
         let spent = state.oldest..tail;
         state.oldest = tail;
+        // Its room is free only when nobody has it open.
+        state.marked = state.marked.take().filter(|marked| marked.segment().number >= tail);
         state.dirty.spent.extend(spent);
         if !state.dirty.is_pending() {
             let spent = std::mem::take(&mut state.dirty.spent);

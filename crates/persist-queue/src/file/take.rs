@@ -6,13 +6,13 @@ use super::commit::Ticket;
 use super::control::Position;
 use super::handle::Handle;
 use super::log::{Inside, Log, Patience};
+use super::marks::Marked;
 use super::quarantine;
 use super::reader::{Damage, Found, step};
 use super::record;
 use super::segment;
 use super::window::{Held, Marks, Owner};
 use crate::error::{Context, Slim};
-use crate::storage::Access;
 use crate::wait::Attempt;
 use crate::{Durability, Error, Result};
 
@@ -389,8 +389,8 @@ impl Inside<'_> {
         self.tell_others();
         let level = handle.level;
         let marks = self.state.window.finish(ranges);
-        if let Err(error) = self.store_finished(&marks, level) {
-            self.take_back_finished(ranges, &marks, level);
+        if let Err(error) = self.store_finished(&marks, handle) {
+            self.take_back_finished(ranges, &marks, handle);
             return Err(error);
         }
         let state = &mut *self.state;
@@ -406,9 +406,9 @@ impl Inside<'_> {
         self.finished(records);
     }
 
-    fn store_finished(&mut self, marks: &Marks, level: Durability) -> Result<()> {
-        self.announce(marks, level)?;
-        self.write_marks(marks, level, record::mark)?;
+    fn store_finished(&mut self, marks: &Marks, handle: &Handle) -> Result<()> {
+        self.announce(marks, handle.level)?;
+        self.write_marks(marks, handle.level, handle.mapped, record::mark)?;
         if self.state.tail() != self.state.control.tail {
             self.state.save_control()?;
         }
@@ -416,10 +416,10 @@ impl Inside<'_> {
     }
 
     /// What could not be stored whole must not be found in part by whoever opens the queue next.
-    fn take_back_finished(&mut self, ranges: &Held, marks: &Marks, level: Durability) {
+    fn take_back_finished(&mut self, ranges: &Held, marks: &Marks, handle: &Handle) {
         self.state.window.unfinish(ranges);
         for at in marks {
-            let _ = self.write_marks(&[*at], level, |_, _| 0);
+            let _ = self.write_marks(&[*at], handle.level, handle.mapped, |_, _| 0);
         }
         if !ranges.is_empty() && self.state.tail() != self.state.control.tail {
             let _ = self.state.save_control();
@@ -451,23 +451,19 @@ impl Inside<'_> {
         &mut self,
         marks: &[Position],
         level: Durability,
+        mapped: bool,
         mark: fn(u32, u64) -> u32,
     ) -> Result<()> {
         let log = self.log;
         let state = &mut *self.state;
-        let mut open: Option<segment::Segment> = None;
         for at in marks {
-            if open.as_ref().is_none_or(|open| open.number != at.segment) {
-                open = segment::open(&*log.storage, &log.dir, at.segment, Access::Write)?;
-            }
-            let Some(segment) = &open else { continue };
-            let mark = mark(state.control.salt, at.sequence).to_le_bytes();
-            segment
-                .file
-                .write_all_at(&mark, at.offset + record::MARK)
-                .context("write", &segment.path)?;
+            let (marked, head) = (&mut state.marked, &state.head.segment);
+            let entered = Marked::enter(marked, &*log.storage, &log.dir, head, at.segment)?;
+            let Some(marked) = entered else { continue };
+            marked.write(*at, mark(state.control.salt, at.sequence), mapped)?;
             if level != Durability::Process {
-                state.note_segment(segment.clone());
+                let segment = marked.segment().clone();
+                state.note_segment(segment);
             }
         }
         Ok(())
