@@ -36,10 +36,4 @@ impl Level {
             Self::Process | Self::Memory => Durability::Process,
         }
     }
-
-    /// How many times as many items go through calls that take many: where each call waits for the disk,
-    /// there would be too few calls otherwise.
-    pub(super) fn batches(self) -> u64 {
-        if self == Self::Disk { 10 } else { 1 }
-    }
 }

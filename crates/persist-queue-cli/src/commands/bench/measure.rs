@@ -16,7 +16,7 @@ use crate::failure::{Exit, Failure, Result};
 pub(super) struct Row {
     pub(super) scene: Scene,
     pub(super) operation: &'static str,
-    /// In each round.
+    /// In all rounds.
     pub(super) items: u64,
     pub(super) median: f64,
     pub(super) least: f64,
@@ -32,7 +32,7 @@ impl Row {
         Some(Self {
             scene,
             operation: first.operation,
-            items: first.items,
+            items: rounds.iter().map(|timed| timed.items).sum(),
             median: median(&times)?,
             least: *times.first()?,
             most: *times.last()?,
@@ -100,9 +100,9 @@ fn play(scene: Scene, extent: Extent, folder: &Path, end: &OnceLock<Exit>) -> Re
     let folder = tempfile::tempdir_in(folder).map_err(failed)?;
     let stage = Stage {
         folder: folder.path(),
-        items: scene.items(extent.items),
-        size: extent.size as usize,
+        extent,
         threads: scene.threads as usize,
+        is_fast: scene.is_fast(),
         end,
         timed: Mutex::new(Vec::new()),
     };

@@ -20,6 +20,7 @@ mod time;
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -28,8 +29,8 @@ use self::measure::Row;
 use self::scene::Subject;
 use self::target::Target;
 use crate::failure::{Exit, Failure, Result};
-use crate::signals;
 use crate::streams::Streams;
+use crate::{seconds, signals};
 
 /// Measure how fast the queues are on this machine
 ///
@@ -57,11 +58,13 @@ pub(crate) struct Args {
 /// How much is measured.
 #[derive(Debug, Clone, Copy, clap::Args)]
 struct Extent {
-    /// How many items are put and taken in a round: so many in a file queue, a tenth of them in SQLite,
-    /// and a 500th where each call waits for the disk
+    /// How many items go through an operation in a round, at most
     #[arg(long, value_name = "N", default_value_t = 100_000,
           value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     items: u64,
+    /// How long an operation goes on in a round, at most; one call it has at least
+    #[arg(long, value_name = "SECONDS", default_value = "0.06", value_parser = seconds::duration)]
+    seconds: Duration,
     /// How large an item is; the first 8 bytes are its number
     #[arg(long, value_name = "BYTES", default_value_t = 100,
           value_parser = clap::value_parser!(u64).range(8..=64 << 20))]

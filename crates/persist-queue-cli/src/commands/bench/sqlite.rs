@@ -8,7 +8,7 @@ use persist_queue::{Rejected, SqliteAckQueue, SqliteOptions, SqliteQueue, Wait};
 
 use super::level::Level;
 use super::scene::Subject;
-use super::stage::{BATCH, Stage};
+use super::stage::{BATCH, Stage, items_in};
 use crate::failure::{Failure, Result};
 
 /// How many priorities the items have.
@@ -31,20 +31,18 @@ pub(super) fn play(subject: Subject, level: Level, stage: &Stage<'_>) -> Result<
     };
     let options = SqliteOptions::new().kind(kind).durability(level.durability());
     let queue: SqliteQueue<Vec<u8>, _> = options.open_with(database(level, stage), Bytes)?;
-    stage.each("put", |number| {
+    let put = stage.each("put", stage.extent.items, |number| {
         let priority = if kind == Kind::Priority { number % PRIORITIES } else { 0 };
         stored(queue.put_with(stage.item(number), priority.cast_signed(), Wait::No))
     })?;
-    stage.each("get", |_| stage.check(queue.try_get()?))?;
+    stage.each("get", put, |_| stage.check(queue.try_get()?))?;
     // The other kinds share these calls.
     if kind == Kind::Fifo && stage.is_alone() {
-        let times = level.batches();
-        stage.batches("put_many", times, |first| {
-            all_stored(queue.put_many(stage.batch(first), Wait::No))
+        let batches = stage.batches("put_many", stage.extent.items, || {
+            all_stored(queue.put_many(stage.batch(), Wait::No))
         })?;
-        stage.batches("get_many", times, |_| {
-            let items = queue.get_many(BATCH as usize, Wait::No)?;
-            items.into_iter().try_for_each(|item| stage.check(Some(item)))
+        stage.batches("get_many", items_in(&batches), || {
+            stage.check_batch(queue.get_many(BATCH as usize, Wait::No)?)
         })?;
     }
     Ok(())
@@ -53,21 +51,22 @@ pub(super) fn play(subject: Subject, level: Level, stage: &Stage<'_>) -> Result<
 pub(super) fn play_acknowledged(level: Level, stage: &Stage<'_>) -> Result<()> {
     let options = SqliteOptions::new().durability(level.durability());
     let queue: SqliteAckQueue<Vec<u8>, _> = options.open_ack_with(database(level, stage), Bytes)?;
-    stage.each("put", |number| stored(queue.put(stage.item(number))))?;
+    let put =
+        stage.each("put", stage.extent.items, |number| stored(queue.put(stage.item(number))))?;
     let gone = || Failure::failed("an item that was put did not come");
-    let held = stage.each("get", |_| queue.try_get()?.ok_or_else(gone))?;
-    stage.time("ack", 1, held, |delivery| stage.check(Some(delivery.ack()?)))?;
+    let held = stage.gather("get", put, |_| queue.try_get()?.ok_or_else(gone))?;
+    // All that is held: what is not goes back when it is dropped, one by one.
+    stage.all("ack", 1, held, |delivery| stage.check(Some(delivery.ack()?)))?;
     if stage.is_alone() {
-        let times = level.batches();
-        stage.batches("put_many", times, |first| {
-            all_stored(queue.put_many(stage.batch(first), PutOptions::default(), Wait::No))
+        let batches = stage.batches("put_many", stage.extent.items, || {
+            all_stored(queue.put_many(stage.batch(), PutOptions::default(), Wait::No))
         })?;
-        let held = stage.batches("get_many", times, |_| {
+        let held = stage.batches("get_many", items_in(&batches), || {
             Ok(queue.get_many(BATCH as usize, Wait::No, None)?)
         })?;
-        stage.time("ack_many", BATCH, held, |deliveries| {
-            let items = queue.ack_many(deliveries)?;
-            items.into_iter().try_for_each(|item| stage.check(Some(item?)))
+        stage.all("ack_many", BATCH, held, |deliveries| {
+            let items = queue.ack_many(deliveries)?.into_iter().collect::<Result<_, _>>()?;
+            stage.check_batch(items)
         })?;
     }
     Ok(())

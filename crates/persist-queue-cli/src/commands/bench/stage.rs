@@ -6,6 +6,7 @@ use std::sync::{Barrier, Mutex, OnceLock, PoisonError};
 use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
+use super::Extent;
 use crate::failure::{Exit, Failure, Result};
 
 /// How many items are in one call of those that take many.
@@ -22,9 +23,10 @@ pub(super) struct Timed {
 pub(super) struct Stage<'a> {
     /// Of this scene alone, and empty.
     pub(super) folder: &'a Path,
-    pub(super) items: u64,
-    pub(super) size: usize,
+    pub(super) extent: Extent,
     pub(super) threads: usize,
+    /// Whether to look at the clock takes time beside a call.
+    pub(super) is_fast: bool,
     /// Set when this process is asked to end.
     pub(super) end: &'a OnceLock<Exit>,
     pub(super) timed: Mutex<Vec<Timed>>,
@@ -36,9 +38,21 @@ impl Stage<'_> {
         self.threads == 1
     }
 
+    /// To be asked before each call that may be one of many.
+    pub(super) fn unless_ended(&self) -> Result<()> {
+        match self.end.get() {
+            Some(exit) => Err(Failure::new(*exit, "asked to end before everything was measured")),
+            None => Ok(()),
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.extent.size as usize
+    }
+
     /// An item, like no other of this scene.
     pub(super) fn item(&self, number: u64) -> Vec<u8> {
-        let mut item = vec![b'-'; self.size];
+        let mut item = vec![b'-'; self.size()];
         item.iter_mut().zip(number.to_le_bytes()).for_each(|(byte, digit)| *byte = digit);
         item
     }
@@ -46,56 +60,93 @@ impl Stage<'_> {
     /// Whether this is an item of the right size.
     pub(super) fn check(&self, item: Option<Vec<u8>>) -> Result<()> {
         match item {
-            Some(item) if item.len() == self.size => Ok(()),
+            Some(item) if item.len() == self.size() => Ok(()),
             _ => Err(Failure::failed("an item did not come back as it was put")),
         }
     }
 
-    /// Times a call for the number of each item; gives what they gave, for each thread.
-    pub(super) fn each<R: Send>(
-        &self,
-        operation: &'static str,
-        call: impl Fn(u64) -> Result<R> + Sync,
-    ) -> Result<Vec<Vec<R>>> {
-        self.time(operation, 1, share_out(self.items, self.threads), call)
+    /// Whether these are as many items as are in one call, all of the right size.
+    pub(super) fn check_batch(&self, items: Vec<Vec<u8>>) -> Result<()> {
+        if items.len() as u64 != BATCH {
+            return Err(Failure::failed("a call that takes many items did not take all of them"));
+        }
+        items.into_iter().try_for_each(|item| self.check(Some(item)))
     }
 
-    /// Times a call for each batch, of which there are so many that they have `times` as many items as
-    /// there are calls for single ones. A call is given the number of its first item.
+    /// As many items as are in one call.
+    pub(super) fn batch(&self) -> Vec<Vec<u8>> {
+        (0..BATCH).map(|number| self.item(number)).collect()
+    }
+
+    /// Numbers from 0, shared out to the threads, or to fewer where there are not enough.
+    fn shares(&self, most: u64) -> Vec<Range<u64>> {
+        let threads = (self.threads as u64).clamp(1, most.max(1));
+        (0..threads).map(|at| most * at / threads..most * (at + 1) / threads).collect()
+    }
+
+    /// Times a call for each number below `most`, or for fewer where they take too long; gives how many
+    /// they were. Threads share the numbers.
+    pub(super) fn each(
+        &self,
+        operation: &'static str,
+        most: u64,
+        call: impl Fn(u64) -> Result<()> + Sync,
+    ) -> Result<u64> {
+        Ok(count(&self.gather(operation, most, call)?))
+    }
+
+    /// As [`Stage::each`]; gives what the calls gave.
+    pub(super) fn gather<R: Send>(
+        &self,
+        operation: &'static str,
+        most: u64,
+        call: impl Fn(u64) -> Result<R> + Sync,
+    ) -> Result<Vec<Vec<R>>> {
+        self.play(operation, 1, self.shares(most), self.extent.seconds, call)
+    }
+
+    /// As [`Stage::gather`], for calls that take a batch: for so many that they are `most` items or more.
     pub(super) fn batches<R: Send>(
         &self,
         operation: &'static str,
-        times: u64,
-        call: impl Fn(u64) -> Result<R> + Sync,
+        most: u64,
+        call: impl Fn() -> Result<R> + Sync,
     ) -> Result<Vec<Vec<R>>> {
-        let batches = (self.items * times).div_ceil(BATCH);
-        let shares = share_out(batches, self.threads);
-        self.time(operation, BATCH, shares, |batch| call(batch * BATCH))
-    }
-
-    /// The items of a batch.
-    pub(super) fn batch(&self, first: u64) -> Vec<Vec<u8>> {
-        (first..first + BATCH).map(|number| self.item(number)).collect()
+        let shares = self.shares(most.div_ceil(BATCH));
+        self.play(operation, BATCH, shares, self.extent.seconds, |_| call())
     }
 
     /// Times a call for each input, of which each thread has a share; gives what they gave.
-    pub(super) fn time<I: IntoIterator + Send, R: Send>(
+    pub(super) fn all<T: Send, R: Send>(
+        &self,
+        operation: &'static str,
+        items_a_call: u64,
+        shares: Vec<Vec<T>>,
+        call: impl Fn(T) -> Result<R> + Sync,
+    ) -> Result<Vec<Vec<R>>> {
+        self.play(operation, items_a_call, shares, Duration::MAX, call)
+    }
+
+    fn play<I: IntoIterator + Send, R: Send>(
         &self,
         operation: &'static str,
         items_a_call: u64,
         shares: Vec<I>,
+        longest: Duration,
         call: impl Fn(I::Item) -> Result<R> + Sync,
     ) -> Result<Vec<Vec<R>>> {
         let together = Barrier::new(shares.len());
+        let calls_a_look = if self.is_fast { 64 } else { 1 };
         let work = |share: I| {
             let mut results = Vec::new();
             together.wait();
             let start = Instant::now();
             for input in share {
-                if let Some(exit) = self.end.get() {
-                    return Err(Failure::new(*exit, "asked to end before everything was measured"));
-                }
+                self.unless_ended()?;
                 results.push(call(input)?);
+                if results.len() % calls_a_look == 0 && start.elapsed() > longest {
+                    break;
+                }
             }
             Ok((start, Instant::now(), results))
         };
@@ -108,17 +159,20 @@ impl Stage<'_> {
         let end = played.iter().map(|(_, end, _)| *end).max();
         let time = end.zip(start).map_or(Duration::ZERO, |(end, start)| end - start);
         let results: Vec<Vec<R>> = played.into_iter().map(|(.., results)| results).collect();
-        let items = items_a_call * results.iter().map(|one| one.len() as u64).sum::<u64>();
+        let items = items_a_call * count(&results);
         let mut timed = self.timed.lock().unwrap_or_else(PoisonError::into_inner);
         timed.push(Timed { operation, items, time });
         Ok(results)
     }
 }
 
-/// Numbers from 0, shared out to so many threads, or to fewer where there are not enough.
-fn share_out(numbers: u64, threads: usize) -> Vec<Range<u64>> {
-    let threads = (threads as u64).clamp(1, numbers.max(1));
-    (0..threads).map(|at| numbers * at / threads..numbers * (at + 1) / threads).collect()
+/// How many items went through calls that took a batch each.
+pub(super) fn items_in<R>(calls: &[Vec<R>]) -> u64 {
+    BATCH * count(calls)
+}
+
+fn count<R>(results: &[Vec<R>]) -> u64 {
+    results.iter().map(|one| one.len() as u64).sum()
 }
 
 /// Works on each share in a thread of its own.
