@@ -63,7 +63,7 @@ struct Extent {
           value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     items: u64,
     /// How long an operation goes on in a round, at most; one call it has at least
-    #[arg(long, value_name = "SECONDS", default_value = "0.06", value_parser = seconds::duration)]
+    #[arg(long, value_name = "SECONDS", default_value = "0.05", value_parser = seconds::duration)]
     seconds: Duration,
     /// How large an item is; the first 8 bytes are its number
     #[arg(long, value_name = "BYTES", default_value_t = 100,
