@@ -7,18 +7,19 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure, Result};
 
 const ENDING: [(c_int, Exit); 3] =
     [(SIGHUP, Exit::HungUp), (SIGINT, Exit::Interrupted), (SIGTERM, Exit::Terminated)];
 
 /// From now on, has a thread say with which exit code this process is to end, instead of its being
 /// ended. A second signal ends it all the same.
-pub(crate) fn on_ending(say: impl Fn(Exit) + Send + 'static) -> io::Result<()> {
-    let ignored = ignored()?;
+pub(crate) fn on_ending(say: impl Fn(Exit) + Send + 'static) -> Result<()> {
+    let failed = |error| Failure::failed(format!("cannot listen to signals: {error}"));
+    let ignored = ignored().map_err(failed)?;
     // Who started this with `nohup`, or a script in its background, wants none of them.
     let heard = ENDING.iter().map(|(signal, _)| *signal).filter(|signal| !ignored(*signal));
-    let mut signals = Signals::new(heard)?;
+    let mut signals = Signals::new(heard).map_err(failed)?;
     std::thread::spawn(move || {
         let mut asked = false;
         for signal in signals.forever() {

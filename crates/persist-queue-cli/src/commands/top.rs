@@ -45,8 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
     // Gone before the screen is given back: whoever reads keys must not do so any more.
     let (sender, events) = mpsc::channel();
     let asked = sender.clone();
-    signals::on_ending(move |exit| _ = asked.send(Some(exit)))
-        .map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
+    signals::on_ending(move |exit| _ = asked.send(Some(exit)))?;
     let keys = term.clone();
     std::thread::spawn(move || read_keys(&keys, &sender));
     loop {

@@ -22,7 +22,7 @@ const KINDS: [&str; 8] = [
 ];
 
 /// Little, for tests.
-const SMALL: [&str; 4] = ["bench", "--items=500", "--rounds=2", "--threads=2"];
+const SMALL: [&str; 5] = ["bench", "--items=500", "--seconds=0.005", "--rounds=2", "--threads=2"];
 
 fn bench(shell: &Shell, more: &[&str]) -> String {
     let came = shell.call(&[&SMALL[..], more].concat());

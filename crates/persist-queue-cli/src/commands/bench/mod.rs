@@ -32,6 +32,9 @@ use crate::failure::{Exit, Failure, Result};
 use crate::streams::Streams;
 use crate::{seconds, signals};
 
+/// How the names of files and folders begin that are gone afterwards.
+const PREFIX: &str = "persistq-bench-";
+
 /// Measure how fast the queues are on this machine
 ///
 /// Each kind of queue is filled and emptied in a folder that is made for it and removed. Its rounds
@@ -90,8 +93,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
     let plot = args.plot.as_deref().map(Target::open).transpose()?;
     let end = Arc::new(OnceLock::new());
     let asked = Arc::clone(&end);
-    signals::on_ending(move |exit| _ = asked.set(exit))
-        .map_err(|error| Failure::failed(format!("cannot listen to signals: {error}")))?;
+    signals::on_ending(move |exit| _ = asked.set(exit))?;
     let folder = make_folder(args)?;
     let machine = Machine::of(folder.path())?;
     for words in machine.words() {
@@ -116,7 +118,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
 }
 
 fn make_folder(args: &Args) -> Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("persistq-bench-").tempdir_in(&args.dir);
+    let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(&args.dir);
     folder.map_err(|error| {
         // What tempfile says has the path of the folder to be made in it, whose name says nothing.
         let why = std::io::Error::from(error.kind());

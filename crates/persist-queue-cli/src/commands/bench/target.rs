@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::{Report, page, plot};
+use super::{PREFIX, Report, page, plot};
 use crate::failure::{Failure, Result};
 
 /// As an argument: what it is to hold is told by its end.
@@ -37,7 +37,7 @@ impl<'a> Target<'a> {
     pub(super) fn open(path: &'a Path) -> Result<Self> {
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let fresh = tempfile::Builder::new()
-            .prefix("persistq-bench-")
+            .prefix(PREFIX)
             // Those of any new file.
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(parent.unwrap_or(Path::new(".")))
