@@ -162,6 +162,15 @@ fn a_page_has_the_picture_all_rows_and_what_was_measured() {
     }
 }
 
+#[test]
+fn a_picture_is_drawn_though_nobody_reads_the_table() {
+    let shell = Shell::new();
+    let mut child = shell.start(&[&SMALL[..], &["--only=file", "--plot=times.svg"]].concat());
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(names_in(shell.dir()), ["times.svg"]);
+}
+
 const LONG: [&str; 4] = ["bench", "--items=10000000", "--dir=here", "--plot=here/times.svg"];
 
 /// One that takes long, once it has made its folder in `here`.

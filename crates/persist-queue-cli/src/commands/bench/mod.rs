@@ -68,9 +68,9 @@ struct Extent {
     /// How long an operation goes on in a round, at most; one call it has at least
     #[arg(long, value_name = "SECONDS", default_value = "0.05", value_parser = seconds::duration)]
     seconds: Duration,
-    /// How large an item is; the first 8 bytes are its number
+    /// How large an item is, 8 bytes to 1 MiB; the first 8 are its number
     #[arg(long, value_name = "BYTES", default_value_t = 100,
-          value_parser = clap::value_parser!(u64).range(8..=64 << 20))]
+          value_parser = clap::value_parser!(u64).range(8..=1 << 20))]
     size: u64,
     /// How many threads call at once, where there is more than one
     #[arg(long, value_name = "N", default_value_t = 8,
@@ -90,10 +90,10 @@ struct Report {
 }
 
 pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
-    let plot = args.plot.as_deref().map(Target::open).transpose()?;
     let end = Arc::new(OnceLock::new());
     let asked = Arc::clone(&end);
     signals::on_ending(move |exit| _ = asked.set(exit))?;
+    let plot = args.plot.as_deref().map(Target::open).transpose()?;
     let folder = make_folder(args)?;
     let machine = Machine::of(folder.path())?;
     for words in machine.words() {
@@ -105,16 +105,13 @@ pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
     let rows = measured?;
     removed.map_err(|error| Failure::failed(format!("cannot remove the folder: {error}")))?;
     let report = Report { extent: args.extent, machine, rows };
-    if args.json {
-        writeln!(streams.out, "{}", json::of(&report))?;
-    } else {
-        write!(streams.out, "{}", table::of(&report))?;
-    }
-    streams.out.flush()?;
+    let text = if args.json { format!("{}\n", json::of(&report)) } else { table::of(&report) };
+    let told = streams.out.write_all(text.as_bytes()).and_then(|()| streams.out.flush());
+    // Also where nobody reads the text.
     if let Some(plot) = plot {
         plot.write(&report)?;
     }
-    Ok(Exit::Done)
+    Ok(told.map(|()| Exit::Done)?)
 }
 
 fn make_folder(args: &Args) -> Result<TempDir> {
