@@ -23,6 +23,12 @@ pub enum Exit {
     NotFound = 5,
     /// The queue is damaged.
     Damaged = 6,
+    /// The terminal went away: 128 and the number of SIGHUP.
+    HungUp = 129,
+    /// Somebody interrupted it: 128 and the number of SIGINT.
+    Interrupted = 130,
+    /// Somebody asked it to end: 128 and the number of SIGTERM.
+    Terminated = 143,
 }
 
 impl Exit {

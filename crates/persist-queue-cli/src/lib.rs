@@ -10,6 +10,7 @@ mod output;
 mod program;
 mod seconds;
 mod serializer;
+mod signals;
 mod streams;
 mod value;
 
@@ -38,7 +39,7 @@ A QUEUE is a path or a URL:
                                   ack, ack-filo, ack-unique, ack-priority
 
 Exit codes: 0 done, 1 it went wrong, 2 wrong usage, 3 nothing to get, 4 no room to put,
-5 no such queue, 6 the queue is damaged.";
+5 no such queue, 6 the queue is damaged; 129, 130, 143 a signal asked it to end.";
 
 /// Runs the command with arguments, the program's name first; gives its exit code, one of [`Exit`].
 pub fn run<I, T>(args: I, streams: &mut Streams) -> u8

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+mod bench;
 mod completions;
 mod copy;
 mod dead;
@@ -44,6 +45,7 @@ pub(crate) enum Command {
     Copy(copy::Args),
     Top(top::Args),
     Watch(watch::Args),
+    Bench(bench::Args),
     Completions(completions::Args),
     Man(man::Args),
     Demo(demo::Args),
@@ -71,6 +73,7 @@ impl Command {
             Self::Copy(args) => copy::run(&args, streams),
             Self::Top(args) => top::run(&args),
             Self::Watch(args) => watch::run(&args, streams),
+            Self::Bench(args) => bench::run(&args, streams),
             Self::Completions(args) => completions::run(&args, streams),
             Self::Man(args) => man::run(&args, streams),
             Self::Demo(args) => demonstrate(demo::run(&args)),

@@ -2,15 +2,19 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
 
 use console::{Key, Term, style};
 use persist_queue::any::{AnyView, Locator, Stats};
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::stats::kind;
 use crate::failure::{Exit, Failure, Result};
-use crate::seconds;
+use crate::{seconds, signals};
 
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// How many depths are kept to be drawn.
@@ -36,27 +40,31 @@ pub(crate) fn run(args: &Args) -> Result<Exit> {
             "top needs a terminal; 'persistq stats --json' is for programs",
         ));
     }
-    let (pressed, keys) = mpsc::channel();
-    let reader = term.clone();
-    // The terminal is raw while a key is waited for: behind the last one it must not be.
-    std::thread::spawn(move || {
-        while let Ok(key) = reader.read_key_raw() {
-            let ends = ends(&key);
-            if pressed.send(key).is_err() || ends {
-                return;
-            }
-        }
-    });
     let mut rows: Vec<Row> = args.queues.iter().cloned().map(Row::new).collect();
     let screen = Screen::enter(&term)?;
+    // Gone before the screen is given back: whoever reads keys must not do so any more.
+    let (sender, events) = mpsc::channel();
+    let asked = sender.clone();
+    signals::on_ending(move |exit| _ = asked.send(Some(exit)))?;
+    let keys = term.clone();
+    std::thread::spawn(move || read_keys(&keys, &sender));
     loop {
         rows.iter_mut().for_each(Row::look);
         screen.draw(&rows)?;
-        match keys.recv_timeout(args.every) {
-            Ok(key) if ends(&key) => return Ok(Exit::Done),
-            Ok(_) | Err(RecvTimeoutError::Timeout) => {}
-            // No keys: only the end of the terminal ends it.
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(args.every),
+        // The thread for signals has a sender until the end: without an event this takes its time.
+        if let Ok(Some(exit)) = events.recv_timeout(args.every) {
+            return Ok(exit);
+        }
+    }
+}
+
+/// Says whether each key ends it. The terminal is raw while a key is waited for: behind the last one it
+/// must not be.
+fn read_keys(term: &Term, pressed: &Sender<Option<Exit>>) {
+    while let Ok(key) = term.read_key_raw() {
+        let end = ends(&key).then_some(Exit::Done);
+        if pressed.send(end).is_err() || end.is_some() {
+            return;
         }
     }
 }
@@ -66,16 +74,22 @@ fn ends(key: &Key) -> bool {
 }
 
 /// The other screen of a terminal, which shows its old one again afterwards.
-struct Screen<'a>(&'a Term);
+struct Screen<'a> {
+    term: &'a Term,
+    /// The terminal that keys come from, as it was. It is raw if this ends while a key is waited for.
+    before: Option<(Termios, OwnedFd)>,
+}
 
 impl<'a> Screen<'a> {
     fn enter(term: &'a Term) -> Result<Self> {
+        let before = keyboard().and_then(|tty| Ok((tcgetattr(&tty)?, tty))).ok();
+        let screen = Self { term, before };
         term.write_str("\x1b[?1049h\x1b[?25l")?;
-        Ok(Self(term))
+        Ok(screen)
     }
 
     fn draw(&self, rows: &[Row]) -> Result<()> {
-        let (height, width) = self.0.size();
+        let (height, width) = self.term.size();
         let (height, width) = (usize::from(height), usize::from(width));
         let mut text = String::from("\x1b[H");
         let title = format!(
@@ -90,16 +104,28 @@ impl<'a> Screen<'a> {
         }
         text.push_str("\x1b[J");
         text.push_str(&cut("q ends", width));
-        self.0.write_str(&text)?;
-        Ok(self.0.flush()?)
+        self.term.write_str(&text)?;
+        Ok(self.term.flush()?)
     }
 }
 
 impl Drop for Screen<'_> {
     fn drop(&mut self) {
         // A terminal that is gone shows nothing anyway.
-        let _ = self.0.write_str("\x1b[?25h\x1b[?1049l");
+        let _ = self.term.write_str("\x1b[?25h\x1b[?1049l");
+        if let Some((settings, tty)) = &self.before {
+            let _ = tcsetattr(tty, OptionalActions::Now, settings);
+        }
     }
+}
+
+/// Where keys are read from: as `Term` does it.
+fn keyboard() -> io::Result<OwnedFd> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return stdin.as_fd().try_clone_to_owned();
+    }
+    Ok(File::open("/dev/tty")?.into())
 }
 
 fn cut(line: &str, width: usize) -> String {

@@ -20,6 +20,67 @@ fn has_tmux() -> bool {
     found
 }
 
+/// A terminal with a shell in it, 100 columns wide.
+struct Terminal<'a> {
+    shell: &'a Shell,
+    socket: String,
+}
+
+impl<'a> Terminal<'a> {
+    fn open(shell: &'a Shell) -> Self {
+        let terminal = Self { shell, socket: shell.path("tmux").display().to_string() };
+        let dir = shell.dir().display().to_string();
+        let size = ["-x", "100", "-y", "12"];
+        let start = ["-f", "/dev/null", "new-session", "-d", "-c", &dir];
+        terminal.tmux(&[&start[..], &size, &["sh"]].concat());
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let mut tmux = Command::new("tmux");
+        let output = tmux.args(["-S", &self.socket]).args(args).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn type_line(&self, line: &str) {
+        self.tmux(&["send-keys", line, "Enter"]);
+    }
+
+    /// Waits until all words are on the screen, and gives what is on it.
+    fn screen(&self, wanted: &[&str]) -> String {
+        let start = Instant::now();
+        loop {
+            let text = self.tmux(&["capture-pane", "-p"]);
+            if wanted.iter().all(|word| text.contains(word)) {
+                return text;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "{wanted:?} is not in\n{text}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// What the shell's terminal is set to, as `stty` reads it back.
+    fn settings(&self) -> String {
+        let file = self.shell.path("settings");
+        self.type_line("stty -g > fresh; mv fresh settings");
+        let start = Instant::now();
+        loop {
+            if let Ok(settings) = std::fs::read_to_string(&file) {
+                std::fs::remove_file(&file).unwrap();
+                return settings;
+            }
+            assert!(start.elapsed() < Duration::from_secs(20), "the shell does not answer");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Terminal<'_> {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
 #[test]
 fn it_shows_depths_and_rates_and_leaves_the_terminal_as_it_was() {
     if !has_tmux() {
@@ -28,32 +89,40 @@ fn it_shows_depths_and_rates_and_leaves_the_terminal_as_it_was() {
     }
     let shell = Shell::new();
     shell.run(&["put", "q", "a", "b", "c"]);
-    let socket = shell.path("tmux").display().to_string();
-    let tmux = |args: &[&str]| {
-        let output = Command::new("tmux").args(["-S", &socket]).args(args).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    };
-    let dir = shell.dir().display().to_string();
-    tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "12", "-c", &dir, "sh"]);
-    let screen = |wanted: &[&str]| {
-        let start = Instant::now();
-        loop {
-            let text = tmux(&["capture-pane", "-p"]);
-            if wanted.iter().all(|word| text.contains(word)) {
-                return text;
-            }
-            assert!(start.elapsed() < Duration::from_secs(20), "{wanted:?} is not in\n{text}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    };
-    let command =
-        format!("echo before; {} top q missing --every 0.2", env!("CARGO_BIN_EXE_persistq"));
-    tmux(&["send-keys", &command, "Enter"]);
-    screen(&["QUEUE", "file", "3", "+0.0", "there is nothing there", "█", "q ends"]);
+    let terminal = Terminal::open(&shell);
+    let persistq = env!("CARGO_BIN_EXE_persistq");
+    terminal.type_line(&format!("echo before; {persistq} top q missing --every 0.2"));
+    terminal.screen(&["QUEUE", "file", "3", "+0.0", "there is nothing there", "█", "q ends"]);
     shell.run(&["get", "q", "--all"]);
-    screen(&["▁", "0"]);
-    tmux(&["send-keys", "q"]);
-    let text = screen(&["before"]);
+    terminal.screen(&["▁", "0"]);
+    terminal.tmux(&["send-keys", "q"]);
+    let text = terminal.screen(&["before"]);
     assert!(!text.contains("QUEUE"), "{text}");
-    tmux(&["kill-server"]);
+}
+
+#[test]
+fn asked_to_end_by_a_signal_it_leaves_the_terminal_as_it_was() {
+    if !has_tmux() {
+        eprintln!("tmux is missing: not tested");
+        return;
+    }
+    let shell = Shell::new();
+    shell.run(&["put", "q", "a"]);
+    let terminal = Terminal::open(&shell);
+    let before = terminal.settings();
+    let persistq = env!("CARGO_BIN_EXE_persistq");
+    for (signal, code) in [("HUP", 129), ("INT", 130), ("TERM", 143)] {
+        // It is to end at once, not when it looks again.
+        let top = format!("echo $$ > pid; exec {persistq} top q --every 3600");
+        terminal.type_line(&format!("sh -c '{top}'; echo code $?"));
+        terminal.screen(&["QUEUE", "q ends"]);
+        let pid = std::fs::read_to_string(shell.path("pid")).unwrap();
+        let killed = Command::new("kill").args(["-s", signal, pid.trim()]).status().unwrap();
+        assert!(killed.success());
+        let text = terminal.screen(&[&format!("code {code}")]);
+        assert!(!text.contains("QUEUE"), "{text}");
+        let shown = terminal.tmux(&["display-message", "-p", "#{alternate_on} #{cursor_flag}"]);
+        assert_eq!(shown.trim(), "0 1", "{signal}: the screen or the cursor");
+        assert_eq!(terminal.settings(), before, "{signal}");
+    }
 }
