@@ -67,6 +67,17 @@ fn room_is_allocated_while_it_is_open_and_given_back_when_it_is_closed() {
 }
 
 #[test]
+fn room_is_given_back_also_where_a_helper_thread_is_the_last_to_leave() {
+    for _ in 0..2000 {
+        let dir = tempfile::tempdir().unwrap();
+        let queue = open(dir.path());
+        queue.put(item(1)).unwrap();
+        drop(queue);
+        assert_eq!(size(dir.path()), FIRST + FRAME);
+    }
+}
+
+#[test]
 fn without_a_mapping_the_file_is_as_long_as_what_was_written() {
     let dir = tempfile::tempdir().unwrap();
     let queue: Queue = Options::new().mapped(false).open_with(dir.path(), Bytes).unwrap();

@@ -58,6 +58,7 @@ impl Handle {
             done_calls: Count::default(),
             finished: Count::default(),
         };
+        inside.state.objects += 1;
         drop(inside);
         if again {
             log.signals.items.notify_all();
@@ -94,6 +95,11 @@ impl Handle {
                     locks.stop_consuming();
                 }
             }
+        }
+        state.objects -= 1;
+        if state.objects == 0 {
+            // Not left to the end of the log, which may come with that of a helper thread, or never.
+            log.wind_up(&mut state);
         }
         drop(state);
         log.signals.notify_all();

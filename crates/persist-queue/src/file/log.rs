@@ -106,6 +106,8 @@ pub(super) struct State {
     pub(super) set_aside: BTreeSet<u64>,
     /// This process is the one that consumes without autosave.
     pub(super) consumer_held: bool,
+    /// How many objects of this process are open.
+    pub(super) objects: u64,
     /// How many objects of this process consume so.
     pub(super) consumers: u64,
     /// Nobody else is, as of this tenure.
@@ -301,6 +303,7 @@ impl State {
             marks_ahead: 0,
             set_aside: BTreeSet::new(),
             consumer_held: false,
+            objects: 0,
             consumers: 0,
             consumer_checked: false,
             pins: 0,
@@ -499,17 +502,7 @@ impl Drop for Log {
         if self.generation != fork::generation() {
             return;
         }
-        let mut state = self.lock();
-        // To give back the room that was allocated, if nobody else is at work there.
-        if state.held || (state.head.is_mapped() && self.acquire(&mut state).is_ok_and(|held| held))
-        {
-            state.head.cut_again();
-            state.head.trim();
-            if state.unsaved {
-                // The control file is a cache; the log says the same.
-                let _ = state.save_control();
-            }
-        }
+        self.wind_up(&mut self.lock());
     }
 }
 

@@ -74,6 +74,23 @@ impl Log {
         true
     }
 
+    /// Leaves the files as they are best for others, if none of them is at work there: nothing is lost where
+    /// this is left out.
+    pub(super) fn wind_up(&self, state: &mut State) {
+        let mapped = state.head.is_mapped();
+        if state.held || (mapped && self.acquire(state).is_ok_and(|held| held)) {
+            state.head.cut_again();
+            state.head.trim();
+            if state.unsaved {
+                // The control file is a cache; the log says the same.
+                let _ = state.save_control();
+            }
+        }
+        if let Some(locks) = &self.locks {
+            locks.leave_turn(&mut state.turn_held);
+        }
+    }
+
     /// Takes over what other processes did since this one had the lock.
     fn catch_up(&self, state: &mut State) -> Result<()> {
         self.check_folder(state)?;
