@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use persist_queue::Wait;
-use persist_queue::file::Taken;
+use persist_queue::file::{Fate, Taken};
 use persist_queue::wait::now;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -29,6 +29,9 @@ thread_local! {
 
 /// A buffer that is larger than this is not kept.
 const KEPT_BUFFER: usize = 1 << 20;
+
+/// An item, and its record, which is not settled yet.
+type Loaded<'a, 'py> = (Taken<'a>, Bound<'py, PyAny>);
 
 impl FileQueue {
     fn caller<'a, 'py>(&'a self, py: Python<'py>) -> Caller<'a, 'py> {
@@ -56,6 +59,29 @@ impl FileQueue {
             BUFFER.with(|buffer| buffer.replace(payload));
         }
         item
+    }
+
+    /// As [`FileQueue::take`], not settled yet; or an error, and what became of the record.
+    fn take_and_load<'a, 'py>(
+        &self,
+        py: Python<'py>,
+        open: &'a Open,
+        wait: Wait,
+    ) -> Result<Option<Loaded<'a, 'py>>, (PyErr, Fate)> {
+        let untold = |error| (error, Fate::Delivered);
+        let (mut caller, mut payload) = (self.caller(py), Vec::new());
+        let thread = this_thread(py).map_err(untold)?;
+        let taken = open.store.take(&mut caller, thread, wait, &mut payload).now();
+        let Some(taken) = taken.map_err(|error| untold(error.into()))? else { return Ok(None) };
+        match open.serializer.load(py, &payload) {
+            Ok(item) => Ok(Some((taken, item))),
+            Err(error) => {
+                let fate = fate(py, &Err::<(), _>(error.clone_ref(py)));
+                let settled = taken.settle(&mut caller, fate).now();
+                settled.map_err(|error| untold(error.into()))?;
+                Err((error, fate))
+            }
+        }
     }
 
     fn deliver<'py>(
@@ -146,22 +172,35 @@ impl FileQueue {
         max: usize,
         timeout: Option<f64>,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let mut items = Vec::new();
-        if max == 0 {
-            return Ok(items);
-        }
-        items.push(Self::get(slf, true, timeout)?);
+        let (py, open) = (slf.py(), slf.as_super().get().open()?);
+        let (mut items, mut held) = (Vec::new(), Vec::new());
+        let first = wait(true, timeout)?;
         while items.len() < max {
-            match Self::take(slf, Wait::No) {
-                Ok(Some(item)) => items.push(item),
+            let wait = if items.is_empty() { first } else { Wait::No };
+            match slf.get().take_and_load(py, open, wait) {
+                Ok(Some((taken, item))) => {
+                    held.push(taken);
+                    items.push(item);
+                }
+                Ok(None) if items.is_empty() && wait == Wait::Forever => {}
+                Ok(None) if items.is_empty() => return Err(empty(py)),
                 Ok(None) => break,
+                // An interruption ends the call, and what it took goes back.
+                Err((error, fate)) if items.is_empty() || fate == Fate::GivenBack => {
+                    return Err(error);
+                }
                 // What was taken is not lost to it: the error comes again, or was told once.
-                Err(error) => {
-                    error.write_unraisable(slf.py(), None);
+                Err((error, _)) => {
+                    error.write_unraisable(py, None);
                     break;
                 }
             }
         }
+        let mut host = Patient::new(slf.get().caller(py))?;
+        now(open.store.settle_all(&mut host, held))?;
+        Self::notify(slf)?;
+        // Items that are final must reach the caller.
+        drop(host.interrupted());
         Ok(items)
     }
 

@@ -124,7 +124,7 @@ fn what_is_finished_before_an_older_item_is_marked_in_every_segment() {
     // Several windows of 64 KiB, of which the last in each segment ends with the file.
     let options = Options::new().mapped(true).chunk_records(1500);
     let queue: Queue = options.open_with(dir.path(), Bytes).unwrap();
-    queue.put_many((0..4000).map(|number| item(number as u8)).collect()).unwrap();
+    queue.put_many((0..=u8::MAX).cycle().take(4000).map(item).collect()).unwrap();
     let oldest = queue.get().unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {

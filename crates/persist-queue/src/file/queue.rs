@@ -210,16 +210,21 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     }
 
     /// Takes up to `most` items: waits as `wait` says for the first one, and takes what else is
-    /// there.
+    /// there. With autosave they become final together: all or none.
     ///
     /// # Errors
     /// As [`FileQueue::get`]; an error behind the first item is left to the next call.
     pub fn get_many(&self, most: usize, wait: Wait) -> Result<Vec<T>> {
-        let mut items = Vec::new();
+        self.untold.tell()?;
+        let (mut items, mut held) = (Vec::new(), Vec::new());
         while items.len() < most {
             let wait = if items.is_empty() { wait } else { Wait::No };
-            match self.get_wait(wait) {
-                Ok(Some(item)) => items.push(item),
+            match with_buffer(|payload| self.take_and_decode(wait, payload)) {
+                Ok(Some((taken, item))) => {
+                    held.push(taken);
+                    items.push(item);
+                }
+                Ok(None) if items.is_empty() && wait == Wait::Forever => {}
                 Ok(None) => break,
                 Err(error) if items.is_empty() => return Err(*error),
                 Err(error) => {
@@ -228,7 +233,23 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
                 }
             }
         }
+        now(self.store.settle_all(&mut Thread, held))?;
         Ok(items)
+    }
+
+    fn take_and_decode(&self, wait: Wait, payload: &mut Vec<u8>) -> Slim<Option<(Taken<'_>, T)>> {
+        let taken = self.store.take(&mut Thread, this_thread(), wait, payload).now()?;
+        let Some(mut taken) = taken else { return Ok(None) };
+        match self.decode(&mut taken, payload) {
+            Ok(item) => {
+                taken.otherwise(Fate::GivenBack);
+                Ok(Some((taken, item)))
+            }
+            Err(error) => {
+                taken.settle(&mut Thread, Fate::Undecodable).now()?;
+                Err(error)
+            }
+        }
     }
 
     #[inline]

@@ -285,6 +285,41 @@ impl FileStore {
         sequence.map(|sequence| Taken::new(self, owner, sequence))
     }
 
+    /// Says that records which one owner took are delivered, all together: at level `disk` that is one
+    /// flush.
+    ///
+    /// # Errors
+    /// As [`Taken::settle`]; all of them wait again.
+    pub async fn settle_all<H: Host>(
+        &self,
+        host: &mut H,
+        taken: Vec<Taken<'_>>,
+    ) -> Result<(), H::Error>
+    where
+        H::Error: From<Error>,
+    {
+        let fate = Fate::Delivered;
+        let (Some(owner), Some(attachment)) =
+            (taken.first().map(|taken| taken.owner), self.existing())
+        else {
+            return Ok(());
+        };
+        let mut settled = Ok(Attempt::Done(None));
+        if !self.is_settled_by(fate) {
+            let sequences: Vec<u64> = taken.iter().map(Taken::sequence).collect();
+            let first = attachment.settle(owner, &sequences, fate, attachment.handle.patience);
+            settled = attachment.settle_on(host, owner, &sequences, fate, first).await?;
+        }
+        // Also after an error: the log has given the records back.
+        taken.into_iter().for_each(Taken::keep);
+        match settled.map_err(Error::from)? {
+            Attempt::Done(Some(ticket)) => {
+                host.offload(move || attachment.log.commit_delivered(ticket)).await
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Has a record delivered again that `owner` keeps; see [`Taken::keep`].
     pub fn give_back(&self, owner: u64, sequence: u64) {
         drop(Taken::new(self, owner, sequence));
@@ -570,7 +605,8 @@ impl<'a> Taken<'a> {
                 self.promise(host).await?;
                 first = self.try_settle(&attachment, fate, attachment.handle.patience);
             }
-            let settled = self.settle_on(host, &attachment, fate, first).await?;
+            let (owner, sequences) = (self.owner, [self.sequence]);
+            let settled = attachment.settle_on(host, owner, &sequences, fate, first).await?;
             // Also after an error: the log has given the record back.
             let promised = self.withdrawn.take().is_some();
             std::mem::forget(self);
@@ -585,22 +621,35 @@ impl<'a> Taken<'a> {
 
     fn try_settle(
         &self,
-        Attachment { log, handle }: &Attachment,
+        attachment: &Attachment,
         fate: Fate,
         patience: Patience,
     ) -> Slim<Attempt<Option<Ticket>>> {
-        log.settle(handle, self.owner, &[self.sequence], fate, patience)
+        attachment.settle(self.owner, &[self.sequence], fate, patience)
+    }
+}
+
+impl Attachment {
+    fn settle(
+        &self,
+        owner: u64,
+        sequences: &[u64],
+        fate: Fate,
+        patience: Patience,
+    ) -> Slim<Attempt<Option<Ticket>>> {
+        self.log.settle(&self.handle, owner, sequences, fate, patience)
     }
 
     /// Tries again for as long as another thread is inside, where this one may not wait for it.
     async fn settle_on<H: Host>(
         &self,
         host: &mut H,
-        attachment: &Attachment,
+        owner: u64,
+        sequences: &[u64],
         fate: Fate,
         first: Slim<Attempt<Option<Ticket>>>,
     ) -> Result<Slim<Attempt<Option<Ticket>>>, H::Error> {
-        let mut waiting = Waiting::new(&attachment.log.signals.done, Wait::No);
+        let mut waiting = Waiting::new(&self.log.signals.done, Wait::No);
         let mut tried = first;
         let outcome = loop {
             let settled = match tried {
@@ -610,12 +659,12 @@ impl<'a> Taken<'a> {
             if let Some(outcome) = waiting.pace(host, settled).await? {
                 break outcome;
             }
-            tried = self.try_settle(attachment, fate, Patience::Leave);
+            tried = self.settle(owner, sequences, fate, Patience::Leave);
         };
         Ok(match outcome {
             Outcome::Done(tried) => tried,
             Outcome::TimedOut | Outcome::Locked => {
-                self.try_settle(attachment, fate, Patience::Wait)
+                self.settle(owner, sequences, fate, Patience::Wait)
             }
         })
     }

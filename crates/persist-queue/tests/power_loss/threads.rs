@@ -3,11 +3,13 @@
 use std::thread::scope;
 use std::time::Duration;
 
+use persist_queue::codec::Bytes;
+use persist_queue::storage::Fault;
 use persist_queue::wait::{Thread, now};
-use persist_queue::{Error, Wait};
+use persist_queue::{Durability, Error, FileQueue, Options, Wait};
 
-use crate::shared::{SETUP, Shared, failed, wakes_up, worked};
-use crate::support::gate::wait_until;
+use crate::shared::{PATH, SETUP, Shared, failed, wakes_up, worked};
+use crate::support::gate::{GatedDisk, wait_until};
 use crate::support::item::payload;
 use crate::support::oracle::Setup;
 use crate::support::survivors::Promise;
@@ -218,4 +220,34 @@ fn a_flush_that_began_before_does_not_remove_what_was_finished_since() {
         done.join().unwrap().unwrap();
     });
     shared.survive(&Promise::exactly(&[3, 4]));
+}
+
+#[test]
+fn many_items_that_are_taken_at_once_share_a_flush() {
+    let disk = GatedDisk::default();
+    let options = Options::new().storage(disk.shared()).durability(Durability::Disk).autosave(true);
+    let queue: FileQueue<Vec<u8>, Bytes> = options.open_with(PATH, Bytes).unwrap();
+    let items: Vec<Vec<u8>> = (0..5).map(payload).collect();
+    queue.put_many(items.clone()).unwrap();
+    scope(|scope| {
+        let gate = disk.hold();
+        let many = scope.spawn(|| queue.get_many(5, Wait::No).unwrap());
+        disk.wait_for_sync();
+        disk.let_through(1);
+        wait_until("the items", || many.is_finished());
+        assert_eq!(many.join().unwrap(), items);
+        gate.open();
+    });
+}
+
+#[test]
+fn many_items_that_cannot_be_made_final_all_wait_again() {
+    let disk = GatedDisk::default();
+    let options = Options::new().storage(disk.shared()).autosave(true);
+    let queue: FileQueue<Vec<u8>, Bytes> = options.open_with(PATH, Bytes).unwrap();
+    let items: Vec<Vec<u8>> = (0..5).map(payload).collect();
+    queue.put_many(items.clone()).unwrap();
+    disk.disk.arm(Fault::Error { at: 1, errno: libc::EIO, part: 0, lasting: false });
+    assert!(matches!(queue.get_many(5, Wait::No), Err(Error::Io { .. })));
+    assert_eq!(queue.get_many(9, Wait::No).unwrap(), items);
 }
