@@ -23,8 +23,57 @@ fn a_repair_has_all_whole_records_and_keeps_the_old_queue() {
     fs::rename(shell.path("q"), shell.path("q.repaired")).unwrap();
     shell.run(&["repair", "q"]);
     assert_eq!(shell.run(&["get", "q", "--all"]), "a\nc\n");
+}
+
+#[test]
+fn a_database_that_somebody_uses_is_not_repaired() {
+    let shell = Shell::new();
     shell.run(&["put", "sqlite:d.db", "a"]);
-    assert_eq!(shell.call(&["repair", "sqlite:d.db"]).code, Some(2));
+    let opening = persist_queue::any::Opening::new();
+    let url = format!("sqlite:{}", shell.path("d.db").display());
+    let queue = persist_queue::any::open(&url, &opening).unwrap();
+    let came = shell.call(&["repair", "sqlite:d.db"]);
+    assert!(came.err.contains("must be stopped"), "{came:?}");
+    assert!(!shell.path("d.db.before-repair-1").exists());
+    queue.close().unwrap();
+    drop(queue);
+    shell.run(&["repair", "sqlite:d.db"]);
+    assert_eq!(shell.run(&["get", "sqlite:d.db"]), "a\n");
+}
+
+#[test]
+fn a_repair_of_a_database_has_all_rows_that_can_be_read() {
+    let shell = Shell::new();
+    let queue = "sqlite:d.db#jobs?kind=ack";
+    let items: Vec<String> = (0..5000).map(|number| format!("item {number}")).collect();
+    for some in items.chunks(500) {
+        let mut args = vec!["put", queue];
+        args.extend(some.iter().map(String::as_str));
+        shell.run(&args);
+    }
+    shell.run(&["put", "sqlite:d.db#other", "whole"]);
+    let sound = shell.run(&["repair", "sqlite:d.db"]);
+    assert!(sound.contains("5000 row(s) of ack_queue_jobs"), "{sound}");
+    let path = shell.path("d.db");
+    let mut bytes = fs::read(&path).unwrap();
+    let at = bytes.windows(9).position(|window| window == b"item 2500").unwrap();
+    let page = at / 4096 * 4096;
+    bytes[page..page + 4096].fill(0xFF);
+    fs::write(&path, &bytes).unwrap();
+    let came = shell.call(&["repair", queue]);
+    assert_eq!(came.code, Some(0), "{came:?}");
+    assert!(came.err.contains("some rows of ack_queue_jobs are lost"), "{came:?}");
+    assert_eq!(fs::read(shell.path("d.db.before-repair-2")).unwrap(), bytes);
+    assert_eq!(shell.run(&["get", "sqlite:d.db#other", "--all"]), "whole\n");
+    let got = shell.run(&["get", queue, "--all"]);
+    let got: Vec<&str> = got.lines().collect();
+    let lost: Vec<usize> = (0..5000).filter(|at| !got.contains(&items[*at].as_str())).collect();
+    assert_eq!(got.len() + lost.len(), 5000, "each at most once");
+    let whole = lost.len() == lost.last().unwrap() - lost.first().unwrap() + 1;
+    assert!(whole && lost.len() < 100, "only those of the page: {lost:?}");
+    // What comes next gets a number of its own.
+    shell.run(&["put", queue, "next"]);
+    assert_eq!(shell.run(&["get", queue]), "next\n");
 }
 
 #[test]

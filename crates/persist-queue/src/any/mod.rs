@@ -30,7 +30,7 @@ mod view;
 
 pub use list::{Listed, list};
 pub use locator::{Locator, MysqlLocator, SqliteLocator};
-pub use open::{Opening, Place};
+pub use open::{Opening, Place, database_of};
 pub use queue::{AnyQueue, Item, Taken};
 pub use resume::Resumable;
 pub use stats::Stats;

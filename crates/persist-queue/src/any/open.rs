@@ -136,6 +136,21 @@ pub(super) fn database_at(path: &Path) -> PathBuf {
     if path.is_dir() { path.join(DATABASE) } else { path.to_owned() }
 }
 
+/// The SQLite database that holds what is named, be it damaged or not.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be looked into.
+pub fn database_of(locator: &Locator) -> Result<Option<PathBuf>> {
+    match locator {
+        Locator::Sqlite(sqlite) => Ok(Some(database_at(&sqlite.path))),
+        Locator::Path(path) => {
+            let database = database_at(path);
+            Ok(is_database(&database)?.then_some(database))
+        }
+        Locator::File(_) | Locator::Mysql(_) => Ok(None),
+    }
+}
+
 pub(super) fn is_database(path: &Path) -> Result<bool> {
     if !path.is_file() {
         return Ok(false);

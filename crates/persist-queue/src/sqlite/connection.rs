@@ -126,7 +126,7 @@ pub(super) fn explain(action: &'static str, path: &Path, error: rusqlite::Error)
         Some(ErrorCode::ReadOnly) => refused(libc::EROFS),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Error::Unrecognised {
             path,
-            reason: format!("{error}; copy the file aside, and try sqlite3's .recover on the copy"),
+            reason: format!("{error}; 'persistq repair' writes it anew from what can be read"),
         },
         _ => Error::Database { action, path, source: Box::new(error) },
     }

@@ -39,6 +39,7 @@ mod put;
 mod put_in;
 mod queue;
 mod room;
+mod salvage;
 mod scan;
 mod schema;
 mod schema_ack;
@@ -63,6 +64,7 @@ pub use dict::{
 pub use group::{Group, Inlet};
 pub use options::SqliteOptions;
 pub use queue::SqliteQueue;
+pub use salvage::{Salvaged, salvage};
 pub use store::SqliteStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
