@@ -37,6 +37,10 @@ A QUEUE is a path or a URL:
   file:my_queue                   the queue in this folder
   sqlite:data.db#jobs?kind=ack    a queue in a database; kinds: fifo, filo, unique, priority,
                                   ack, ack-filo, ack-unique, ack-priority
+  mysql://me@host:3306/shop#jobs?kind=ack
+                                  a queue on a MySQL or MariaDB server; the password is in the
+                                  variable PERSISTQUEUE_MYSQL_PASSWORD, or in the file that
+                                  PERSISTQUEUE_MYSQL_PASSWORD_FILE names
 
 Exit codes: 0 done, 1 it went wrong, 2 wrong usage, 3 nothing to get, 4 no room to put,
 5 no such queue, 6 the queue is damaged; 129, 130, 143 a signal asked it to end.";

@@ -22,6 +22,9 @@ fn find(url: &str, create: bool) -> persist_queue::Result<Found> {
     let locator: Locator = url.parse()?;
     match Place::find(&locator, create)? {
         Place::Sqlite { path, table } => Ok((path, Some((table.flavour.name(), table.name)), None)),
+        Place::MySql { .. } => {
+            Err(persist_queue::Error::Invalid(format!("{locator} cannot be opened here")))
+        }
         Place::File { dir, folder: Folder::Other } => Ok((dir, None, None)),
         Place::File { dir, folder } => {
             let place = Place::File { dir: dir.clone(), folder };
