@@ -16,6 +16,7 @@ mod value;
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use commands::Command;
@@ -53,7 +54,7 @@ where
 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(message) => return usage(&message, streams),
+        Err(message) => return usage(&without_passwords(message), streams),
     };
     let done = cli.command.run(streams);
     // What is still to be written may fail as well.
@@ -63,6 +64,16 @@ where
         Err(failure) => failure.tell(&mut streams.err),
     }
     .code()
+}
+
+/// What is wrong is repeated, and a URL that is wrong may have a password in it.
+fn without_passwords(mut message: clap::Error) -> clap::Error {
+    let is_url = |value: &ContextValue| value.to_string().starts_with("mysql://");
+    let repeated: Vec<_> = message.context().filter(|(_, value)| is_url(value)).collect();
+    for kind in repeated.into_iter().map(|(kind, _)| kind).collect::<Vec<ContextKind>>() {
+        message.insert(kind, ContextValue::String("mysql://...".to_owned()));
+    }
+    message
 }
 
 /// What clap has to say: help and version are asked for, all else is wrong usage.
