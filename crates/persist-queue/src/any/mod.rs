@@ -8,7 +8,8 @@
 //! use persist_queue::any::{self, Opening};
 //! use persist_queue::Wait;
 //!
-//! // "jobs_folder", "file:jobs_folder" or "sqlite:data.db#jobs?kind=ack"
+//! // "jobs_folder", "file:jobs_folder", "sqlite:data.db#jobs?kind=ack" or
+//! // "mysql://me@host:3306/shop#jobs?kind=ack"
 //! let mut queue = any::open(&url, &Opening::new().create(true))?;
 //! queue.put(&[b"a page to fetch".to_vec()], Default::default(), Wait::No)?;
 //!

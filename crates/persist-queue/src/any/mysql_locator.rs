@@ -74,15 +74,14 @@ impl MysqlLocator {
 
 /// `[::1]:3307`, `[::1]`, `db.example:3307`, `db.example`.
 fn host_and_port(server: &str) -> Result<(&str, u16)> {
-    let (host, port) = match server.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':')),
-        None => match server.rsplit_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (server, None),
-        },
-    };
-    let port = port.map_or(Ok(3306), str::parse);
-    Ok((host, port.map_err(|_| invalid("the port is no number"))?))
+    let in_brackets = server.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+    let (host, port) =
+        in_brackets.unwrap_or_else(|| server.split_at(server.rfind(':').unwrap_or(server.len())));
+    if port.is_empty() {
+        return Ok((host, 3306));
+    }
+    let port = port.strip_prefix(':').and_then(|port| port.parse().ok());
+    Ok((host, port.ok_or_else(|| invalid("the port is no number"))?))
 }
 
 impl fmt::Display for MysqlLocator {
@@ -141,6 +140,7 @@ mod tests {
             "me:secret",
             "host/shop?password=secret",
             "host:secret/shop",
+            "[::1]secret/shop",
         ] {
             let error = MysqlLocator::read(url).unwrap_err().to_string();
             assert!(!error.contains("secret"), "{error}");

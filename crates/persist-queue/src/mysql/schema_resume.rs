@@ -8,7 +8,8 @@ pub(super) const CREATE: &str = "CREATE TABLE IF NOT EXISTS persistq_resume \
      finished BOOLEAN NOT NULL, PRIMARY KEY (queue, name)) ENGINE=InnoDB";
 
 /// Notes that nothing was put yet, where nothing is noted: table, name.
-pub(super) const BEGIN_NOTING: &str = "INSERT IGNORE INTO persistq_resume VALUES (?, ?, 0, FALSE)";
+pub(super) const BEGIN_NOTING: &str =
+    "INSERT INTO persistq_resume VALUES (?, ?, 0, FALSE) ON DUPLICATE KEY UPDATE done = done";
 
 /// How many were put and whether that is all, behind whoever is about to change it: table, name.
 pub(super) const NOTED: &str =

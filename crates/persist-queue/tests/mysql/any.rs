@@ -181,6 +181,9 @@ fn puts_are_noted_with_what_they_put() {
     puts.finish().unwrap();
     let mut puts = queue.resumable("run").unwrap();
     assert_eq!((puts.done(), puts.is_finished()), (4, true));
+    // Not cut off to fit: it would be another one's name then.
+    let error = queue.resumable(&"n".repeat(300)).unwrap_err();
+    assert!(matches!(error, Error::Database { .. }), "{error}");
     puts.again().unwrap();
     assert_eq!(queue.resumable("run").unwrap().done(), 0);
     assert_eq!(look(&url).stats().unwrap().depth, 3);
