@@ -271,7 +271,7 @@ def test_a_cancelled_pop_of_an_async_dictionary_has_removed_nothing(
         for key in keys:
             pop = asyncio.create_task(d.pop(key))
             for _ in range(chance.randrange(4)):
-                await asyncio.sleep(chance.choice([0, 0.0001]))
+                await asyncio.sleep(chance.choice([0, 0.0001, 0.002]))
             pop.cancel()
             [result] = await asyncio.gather(pop, return_exceptions=True)
             if not isinstance(result, asyncio.CancelledError):
