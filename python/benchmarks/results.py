@@ -1,0 +1,41 @@
+"""What a benchmark found: rows of one shape, which all benchmarks write as JSON."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypedDict
+
+NOTHING, PROCESS, MACHINE = "nothing", "killed process", "dead machine"
+
+
+class Row(TypedDict):
+    """One figure, with the spread over the rounds."""
+
+    table: str
+    name: str
+    survives: str  # what a put that returned survives
+    case: str
+    unit: str
+    median: float
+    least: float
+    most: float
+
+
+def nanoseconds(table: str, name: str, survives: str, case: str, values: list[float]) -> Row:
+    return {
+        "table": table,
+        "name": name,
+        "survives": survives,
+        "case": case,
+        "unit": "ns",
+        "median": statistics.median(values),
+        "least": min(values),
+        "most": max(values),
+    }
+
+
+def write(file: Path, rows: Iterable[Row]) -> None:
+    file.write_text(json.dumps({"rows": list(rows)}, indent=1) + "\n")
