@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import statistics
 from collections.abc import Iterable
@@ -39,3 +40,24 @@ def nanoseconds(table: str, name: str, survives: str, case: str, values: list[fl
 
 def write(file: Path, rows: Iterable[Row]) -> None:
     file.write_text(json.dumps({"rows": list(rows)}, indent=1) + "\n")
+
+
+class Figures(TypedDict):
+    """All rows of one run of all benchmarks, as `gather.py` writes them."""
+
+    machine: dict[str, str]
+    rows: list[Row]
+
+
+def of(figures: Figures, table: str) -> dict[str, dict[str, Row]]:
+    """The rows of a table, by name and case."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in figures["rows"]:
+        if row["table"] == table:
+            found.setdefault(row["name"], {})[row["case"]] = row
+    return found
+
+
+def digest(figures: Figures) -> str:
+    """Stands in each picture, so that a test without Matplotlib knows what it was drawn from."""
+    return hashlib.sha256(json.dumps(figures["rows"], sort_keys=True).encode()).hexdigest()
