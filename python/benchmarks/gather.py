@@ -26,6 +26,12 @@ def processor() -> str:
     return platform.machine()
 
 
+def commit() -> str:
+    """The last one that changed what is measured."""
+    changed = said("git", "status", "--porcelain", "--", "crates")
+    return said("git", "log", "-1", "--format=%h", "--", "crates") + ("-dirty" if changed else "")
+
+
 def machine(folder: str) -> dict[str, str]:
     return {
         "date": f"{datetime.now(timezone.utc):%Y-%m-%d}",
@@ -35,7 +41,7 @@ def machine(folder: str) -> dict[str, str]:
         "file system": said("df", "--output=fstype", folder).splitlines()[-1],
         "Python": platform.python_version(),
         "Rust": said("rustc", "--version").split()[1],
-        "commit": said("git", "describe", "--always", "--abbrev=10", "--dirty"),
+        "commit": commit(),
     }
 
 

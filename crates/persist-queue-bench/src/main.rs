@@ -66,7 +66,7 @@ fn main() {
             Scene::Size => rows.extend(size::sizes(rounds(7))),
             Scene::Streams => rows.extend(streams::streams(rounds(9))),
             Scene::Locks => rows.extend(locks::locks(rounds(7))),
-            Scene::Depth => rows.extend(depth::depths(rounds(9))),
+            Scene::Depth => rows.extend(depth::depths(rounds(49))),
         }
     }
     if let Some(file) = arguments.json {
