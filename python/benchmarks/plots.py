@@ -80,7 +80,7 @@ def queues(figures: Figures, table: str, panels: dict[str, str], ours: str) -> F
     return figure
 
 
-def lines(figures: Figures, table: str, names: Iterable[str], of_what: str, log: bool) -> Figure:
+def lines(figures: Figures, table: str, names: Iterable[str], of_what: str) -> Figure:
     """A line for each thing that was measured, with a band from the least to the most."""
     found = of(figures, table)
     figure = Figure(figsize=(9, 4.2), layout="constrained")
@@ -93,10 +93,7 @@ def lines(figures: Figures, table: str, names: Iterable[str], of_what: str, log:
             at, [t[1] for t in times], [t[2] for t in times], color=colour, alpha=0.2, linewidth=0
         )
     axes.set_xscale("log")
-    if log:
-        axes.set_yscale("log")
-    else:
-        axes.set_ylim(bottom=0)
+    axes.set_yscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.yaxis.set_major_formatter(EngFormatter(unit="s"))
     axes.set_xlabel(of_what)
@@ -118,7 +115,7 @@ def draw(figures: Figures, folder: Path) -> None:
     for name, figure in {
         "rust-peers": queues(figures, "rust-peers", sizes, "persist-queue"),
         "python-peers": queues(figures, "python-peers", kinds, "persist-queue-rs"),
-        "size": lines(figures, "size", ("put", "get, task_done", "plain write"), "bytes", True),
-        "depth": lines(figures, "depth", ("put", "get"), "waiting items", False),
+        "size": lines(figures, "size", ("put", "get, task_done", "plain write"), "bytes"),
+        "depth": lines(figures, "depth", ("put", "get"), "waiting items"),
     }.items():
         save(figure, folder / f"{name}.svg", figures)

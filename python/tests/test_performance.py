@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 sys.path.append(str(ROOT / "python/benchmarks"))
 
-from report import TABLES, render  # noqa: E402
+from report import render  # noqa: E402
 from results import Figures, digest  # noqa: E402
 
 
@@ -33,12 +33,11 @@ def test_the_tables_are_what_the_figures_say(page: str, figures: Figures) -> Non
     assert render(page, figures) == page
 
 
-@pytest.mark.parametrize("table", sorted({name.split("-1")[0] for name in TABLES} - {"machine"}))
-def test_a_figure_that_changes_changes_its_table(page: str, figures: Figures, table: str) -> None:
-    changed = copy.deepcopy(figures)
-    row = next(row for row in changed["rows"] if table.startswith(row["table"]))
-    row["median"] *= 3
-    assert render(page, changed) != page
+def test_a_figure_that_changes_changes_its_table(page: str, figures: Figures) -> None:
+    for table in {row["table"] for row in figures["rows"]}:
+        changed = copy.deepcopy(figures)
+        next(row for row in changed["rows"] if row["table"] == table)["median"] *= 3
+        assert render(page, changed) != page, table
 
 
 def test_a_table_that_the_page_lacks_is_an_error(page: str, figures: Figures) -> None:
