@@ -1,7 +1,6 @@
 """The part that is written in Rust. Private: use the modules beside it."""
 
 from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NoReturn, Protocol, final, type_check_only
 
@@ -459,7 +458,7 @@ class Transaction:
         /,
     ) -> None: ...
 
-def find_queue(url: str, create: bool) -> tuple[Path, tuple[str, str] | None, str | None]: ...
+def find_queue(url: str, create: bool) -> dict[str, Any]: ...
 
 @final
 class AsyncTransaction:

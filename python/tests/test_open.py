@@ -60,7 +60,8 @@ def test_a_folder_that_is_not_there_is_made_if_it_may_be(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "url", ["", "sqlite:x.db?kind=stack", "mysql://me@host/shop", "sqlite:x.db?kind=ack-priority"]
+    "url",
+    ["", "sqlite:x.db?kind=stack", "mysql://me:secret@host/shop", "sqlite:x.db?kind=ack-priority"],
 )
 def test_what_cannot_be_opened_is_a_value_error(
     tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch

@@ -16,6 +16,7 @@ mod value;
 
 use std::ffi::OsString;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser};
 
 use commands::Command;
@@ -37,6 +38,10 @@ A QUEUE is a path or a URL:
   file:my_queue                   the queue in this folder
   sqlite:data.db#jobs?kind=ack    a queue in a database; kinds: fifo, filo, unique, priority,
                                   ack, ack-filo, ack-unique, ack-priority
+  mysql://me@host:3306/shop#jobs?kind=ack
+                                  a queue on a MySQL or MariaDB server; the password is in the
+                                  variable PERSISTQUEUE_MYSQL_PASSWORD, or in the file that
+                                  PERSISTQUEUE_MYSQL_PASSWORD_FILE names
 
 Exit codes: 0 done, 1 it went wrong, 2 wrong usage, 3 nothing to get, 4 no room to put,
 5 no such queue, 6 the queue is damaged; 129, 130, 143 a signal asked it to end.";
@@ -49,7 +54,7 @@ where
 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(message) => return usage(&message, streams),
+        Err(message) => return usage(&without_passwords(message), streams),
     };
     let done = cli.command.run(streams);
     // What is still to be written may fail as well.
@@ -59,6 +64,16 @@ where
         Err(failure) => failure.tell(&mut streams.err),
     }
     .code()
+}
+
+/// What is wrong is repeated, and a URL that is wrong may have a password in it.
+fn without_passwords(mut message: clap::Error) -> clap::Error {
+    let is_url = |value: &ContextValue| value.to_string().starts_with("mysql://");
+    let repeated: Vec<_> = message.context().filter(|(_, value)| is_url(value)).collect();
+    for kind in repeated.into_iter().map(|(kind, _)| kind).collect::<Vec<ContextKind>>() {
+        message.insert(kind, ContextValue::String("mysql://...".to_owned()));
+    }
+    message
 }
 
 /// What clap has to say: help and version are asked for, all else is wrong usage.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use persist_queue::Wait;
+use persist_queue::any::SqlStore;
 use persist_queue::sql::{PutOptions, Settlement, Which};
 use persist_queue::sqlite;
 use persist_queue::wait::{Thread, Worker, now};
@@ -20,7 +21,6 @@ use crate::held::{Held, in_places, one};
 use crate::ids::{raw, row_id};
 use crate::operation::{Given, Operation, given, none};
 use crate::options::{seconds, wait};
-use crate::sql_store::SqlStore;
 
 /// A queue in a table of a database, with acknowledgements, for tasks.
 #[pyclass(extends = AsyncSqliteQueue, subclass, frozen, module = "persistqueue._native")]

@@ -14,7 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use crate::errors::{Raised, empty};
 use crate::event_loop::LoopClock;
 use crate::folder::{FolderQueue, Open, fate};
-use crate::operation::{Errands, Given, Operation, given, none};
+use crate::operation::{Driven, Errands, Given, Operation, Start, given, none};
 use crate::options::wait;
 use crate::owner::this_task;
 
@@ -38,9 +38,8 @@ impl AsyncFileQueue {
     where
         F: Future<Output = Given> + Send + 'static,
     {
-        let host = Task::new(LoopClock, Arc::clone(&slf.get().worker));
         let queue = slf.as_super().clone().unbind();
-        Operation::new(|errands| work(Call { queue, host, errands }))
+        Operation::new(|errands| work(slf.get().call(queue, errands)))
     }
 
     /// Who holds what is taken: with autosave nobody does when the call is over.
@@ -51,13 +50,57 @@ impl AsyncFileQueue {
         if autosave { Ok(NOBODY) } else { this_task(slf.py()) }
     }
 
+    /// A call of this queue.
+    fn call(&self, queue: Py<FolderQueue>, errands: Errands) -> Call {
+        let host = Task::new(LoopClock, Arc::clone(&self.worker));
+        Call { queue, host, errands }
+    }
+
     fn get_with(slf: &Bound<'_, Self>, wait: PyResult<Wait>) -> Operation {
-        let owner = Self::owner(slf);
-        Self::begin(slf, async move |mut call| call.get(owner?, wait?).await)
+        let (queue, owner) = (slf.clone().unbind(), Self::owner(slf));
+        Operation::starting(Box::new(Get { queue, owner, wait }))
     }
 
     fn put_with(slf: &Bound<'_, Self>, item: Py<PyAny>, wait: PyResult<Wait>) -> Operation {
         Self::begin(slf, async move |mut call| call.put(item, wait?).await)
+    }
+}
+
+/// A get that was not awaited yet.
+struct Get {
+    queue: Py<AsyncFileQueue>,
+    owner: PyResult<u64>,
+    wait: PyResult<Wait>,
+}
+
+impl Start for Get {
+    fn at_once(&mut self, py: Python<'_>) -> Option<Given> {
+        let open = self.queue.bind(py).as_super().get().open().ok()?;
+        let owner = *self.owner.as_ref().ok()?;
+        // With autosave what was delivered has to be stored, which may take its time.
+        if self.wait.is_err() || !open.serializer.is_pickle() || open.store.options().is_autosave()
+        {
+            return None;
+        }
+        let mut payload = Vec::new();
+        let taken = match open.store.take_at_once(owner, &mut payload) {
+            Ok(taken) => taken?,
+            Err(error) => return Some(Err(Raised::from(*error).into())),
+        };
+        let item = open.serializer.load(py, &payload);
+        match taken.settle(&mut Thread, fate(py, &item)).now() {
+            Ok(()) => Some(item.map(Bound::unbind)),
+            Err(error) => Some(Err(Raised::from(*error).into())),
+        }
+    }
+
+    fn begin(self: Box<Self>, errands: Errands) -> Driven {
+        let Self { queue, owner, wait } = *self;
+        let mut call = Python::attach(|py| {
+            let queue = queue.bind(py);
+            queue.get().call(queue.as_super().clone().unbind(), errands)
+        });
+        Box::pin(async move { call.get(owner?, wait?).await })
     }
 }
 

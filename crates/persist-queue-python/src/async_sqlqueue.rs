@@ -5,6 +5,7 @@ use std::future::Future;
 use std::sync::{Arc, OnceLock};
 
 use persist_queue::Wait;
+use persist_queue::any::SqlStore;
 use persist_queue::sql::{Decode, PutOptions, Row, Undecoded, Which};
 use persist_queue::wait::{Host, Task};
 use pyo3::exceptions::{PyException, PyStopAsyncIteration, PyValueError};
@@ -21,7 +22,6 @@ use crate::opening::Plan;
 use crate::operation::{Errands, Given, Operation, given, none};
 use crate::options::wait;
 use crate::owner::this_task;
-use crate::sql_store::SqlStore;
 use crate::sqlqueue::by_priority;
 
 /// A queue in a table of a database, for tasks.

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use persist_queue::any::SqlStore;
 use persist_queue::sql::{PutOptions, Settlement};
 use persist_queue::sqlite::Change;
 use pyo3::exceptions::PyValueError;
@@ -14,7 +15,6 @@ use crate::errors::{Raised, not_held};
 use crate::held::one;
 use crate::operation::{Operation, given, none};
 use crate::options::seconds;
-use crate::sql_store::SqlStore;
 use crate::transaction::over;
 
 /// Changes in asynchronous queues of one database, all of which are made when the block ends, or none.

@@ -28,7 +28,6 @@ mod plain_pickle;
 mod queue;
 mod rows;
 mod serializer;
-mod sql_store;
 mod sqlqueue;
 mod transaction;
 mod view;

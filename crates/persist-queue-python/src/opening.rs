@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use persist_queue::any::SqlStore;
 use persist_queue::mysql::{MySqlAddress, MySqlOptions, MySqlStore, Tls};
 use persist_queue::sql::Kind;
 use persist_queue::sqlite::{SqliteOptions, SqliteStore};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::errors::Raised;
 use crate::options::{WorkOptions, add_work, level, seconds};
 use crate::rows::RowCodec;
-use crate::sql_store::SqlStore;
 
 /// What the constructor of a Python class was given.
 #[derive(FromPyObject)]
@@ -64,16 +65,7 @@ struct Server {
 
 impl Server {
     fn address(self) -> PyResult<MySqlAddress> {
-        let tls = match (self.tls.as_deref(), self.tls_ca) {
-            (None | Some("off"), None) => Tls::Off,
-            (Some("preferred"), None) => Tls::Preferred,
-            (None | Some("required"), ca) => Tls::Required { ca },
-            (Some(_), _) => {
-                return Err(PyValueError::new_err(
-                    "tls must be 'off', 'preferred' or 'required'; tls_ca goes with 'required'",
-                ));
-            }
-        };
+        let tls = Tls::of(self.tls.as_deref(), self.tls_ca).map_err(Raised::from)?;
         Ok(MySqlAddress::new(self.host, self.user, self.password, self.database)
             .port(self.port)
             .tls(tls)

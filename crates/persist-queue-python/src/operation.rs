@@ -16,7 +16,7 @@ use crate::event_loop::{Seat, seat};
 /// What a call gives to Python.
 pub(crate) type Given = PyResult<Py<PyAny>>;
 
-type Driven = Pin<Box<dyn Future<Output = Given> + Send>>;
+pub(crate) type Driven = Pin<Box<dyn Future<Output = Given> + Send>>;
 
 /// See the module.
 #[pyclass(frozen, module = "persistqueue._native")]
@@ -28,7 +28,16 @@ pub(crate) struct Operation {
 /// The future, as it is known to the event loop, too.
 pub(crate) struct Running(Mutex<State>);
 
+/// A call that has not begun.
+pub(crate) trait Start: Send {
+    /// Does all of it, where nothing has to be waited for and less than it takes to make a future is to be
+    /// done; or nothing at all.
+    fn at_once(&mut self, py: Python<'_>) -> Option<Given>;
+    fn begin(self: Box<Self>, errands: Errands) -> Driven;
+}
+
 struct State {
+    start: Option<Box<dyn Start>>,
     future: Option<Driven>,
     /// Where it waits; nothing before it has to.
     seat: Option<Seat>,
@@ -78,7 +87,15 @@ impl Operation {
     {
         let errands = Errands::default();
         let future: Driven = Box::pin(begin(errands.clone()));
-        let state = State { future: Some(future), seat: None };
+        Self::with(errands, State { start: None, future: Some(future), seat: None })
+    }
+
+    /// For calls that are often done at once.
+    pub(crate) fn starting(start: Box<dyn Start>) -> Self {
+        Self::with(Errands::default(), State { start: Some(start), future: None, seat: None })
+    }
+
+    fn with(errands: Errands, state: State) -> Self {
         Self { running: Arc::new(Running(Mutex::new(state))), errands }
     }
 
@@ -89,6 +106,15 @@ impl Operation {
     /// Goes on until it waits: gives what the task is to wait for, or, as an error, how it ended.
     fn drive(&self, py: Python<'_>, mut input: Input) -> PyResult<Py<PyAny>> {
         let mut state = self.state()?;
+        if let Some(mut start) = state.start.take() {
+            if let Input::Throw(error) = input {
+                return Err(error);
+            }
+            if let Some(result) = start.at_once(py) {
+                return Err(ended(result));
+            }
+            state.future = Some(start.begin(self.errands.clone()));
+        }
         loop {
             if let Some(errand) = self.errands.asked(py) {
                 let input = std::mem::replace(&mut input, Input::Nothing);
@@ -114,10 +140,7 @@ impl Operation {
                 let future = state.take();
                 drop(state);
                 drop(future);
-                return Err(match result {
-                    Ok(value) => PyStopIteration::new_err((value,)),
-                    Err(error) => error,
-                });
+                return Err(ended(result));
             }
             if self.errands.is_asked() {
                 continue;
@@ -129,6 +152,14 @@ impl Operation {
             };
             return place.wait(py, Arc::downgrade(&self.running));
         }
+    }
+}
+
+/// How a call that has a result tells it.
+fn ended(result: Given) -> PyErr {
+    match result {
+        Ok(value) => PyStopIteration::new_err((value,)),
+        Err(error) => error,
     }
 }
 
@@ -181,9 +212,11 @@ impl Operation {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        let future = self.state()?.take();
+        let mut state = self.state()?;
+        let (start, future) = (state.start.take(), state.take());
+        drop(state);
         let errand = self.errands.asked(py);
-        drop(future);
+        drop((start, future));
         if let Some(errand) = errand {
             errand.call_method0(py, "close")?;
         }

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 
+use persist_queue::any::SqlStore;
 use persist_queue::sql::{Put, PutOptions, Row};
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
@@ -10,7 +11,6 @@ use pyo3::types::{PyByteArray, PyBytes, PyString};
 use crate::errors::{Raised, undecodable};
 use crate::operation::Errands;
 use crate::serializer::Serializer;
-use crate::sql_store::SqlStore;
 
 /// The serializer of a queue in a database.
 #[derive(Debug)]

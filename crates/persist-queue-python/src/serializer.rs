@@ -64,6 +64,11 @@ impl Serializer {
         matches!(self, Self::Custom { .. })
     }
 
+    /// Whether it is Python's pickle, of which nothing has to be awaited.
+    pub(crate) fn is_pickle(&self) -> bool {
+        matches!(self, Self::Pickle { .. })
+    }
+
     /// The item's bytes.
     pub(crate) fn dump<'py>(&self, item: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         Ok(self.dump_as_given(item)?.cast_into::<PyBytes>()?)

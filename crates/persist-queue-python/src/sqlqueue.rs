@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use persist_queue::Wait;
+use persist_queue::any::SqlStore;
 use persist_queue::sql::{PutOptions, Row, Undecoded, Which};
 use persist_queue::wait::{Host, now};
 use pyo3::exceptions::{PyException, PyValueError};
@@ -16,7 +17,6 @@ use crate::ids::{named_item, raw, row_id, shown, which};
 use crate::opening::{Given, Plan};
 use crate::options::wait;
 use crate::rows::RowCodec;
-use crate::sql_store::SqlStore;
 use crate::transaction::Transaction;
 
 /// A queue in a table of a database.

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use persist_queue::any::{self, AnyQueue, AnyView, Opening};
+use persist_queue::any::{self, AnyQueue, AnyView, Locator, Opening};
 use persist_queue::sql::Flavour;
 use persist_queue::sqlite::PutOptions;
 use persist_queue::{Error, Wait};
@@ -191,11 +191,14 @@ fn a_list_finds_folders_and_tables_and_goes_no_deeper_than_it_was_told() {
     }
     put(&open(&format!("sqlite:{}#jobs", dir.path().join("z/data.db").display())), &["x"]);
     let names = |depth| -> Vec<String> {
-        let listed = any::list(dir.path(), depth).unwrap();
+        let listed = any::list(&Locator::Path(dir.path().into()), depth).unwrap();
         let root = format!("{}/", dir.path().display());
         listed.iter().map(|one| one.locator.to_string().replace(&root, "")).collect()
     };
     assert_eq!(names(8), ["a/b/deep", "shallow", "sqlite:z/data.db#jobs?kind=fifo"]);
     assert_eq!(names(1), ["shallow", "sqlite:z/data.db#jobs?kind=fifo"]);
-    assert!(matches!(any::list(&dir.path().join("no"), 1), Err(Error::NotFound { .. })));
+    assert!(matches!(
+        any::list(&Locator::Path(dir.path().join("no")), 1),
+        Err(Error::NotFound { .. })
+    ));
 }

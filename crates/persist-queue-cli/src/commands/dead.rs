@@ -1,7 +1,6 @@
 //! `persistq dead`.
 
-use persist_queue::any::AnyQueue;
-use persist_queue::sqlite::SqliteStore;
+use persist_queue::any::{AnyQueue, SqlStore};
 use persist_queue::wait::{Thread, now};
 use serde_json::json;
 
@@ -69,7 +68,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn acknowledged<'a>(queue: &Source, opened: &'a AnyQueue) -> Result<&'a SqliteStore> {
+fn acknowledged<'a>(queue: &Source, opened: &'a AnyQueue) -> Result<&'a SqlStore> {
     opened.acknowledged().ok_or_else(|| {
         let queue = &queue.queue;
         Failure::usage(format!("{queue} has no dead letters: only queues with acknowledgements do"))
@@ -77,7 +76,7 @@ fn acknowledged<'a>(queue: &Source, opened: &'a AnyQueue) -> Result<&'a SqliteSt
 }
 
 impl Which {
-    fn numbers(&self, store: &SqliteStore) -> Result<Vec<i64>> {
+    fn numbers(&self, store: &SqlStore) -> Result<Vec<i64>> {
         if !self.all {
             return Ok(self.numbers.clone());
         }
@@ -87,12 +86,7 @@ impl Which {
     }
 }
 
-fn list(
-    store: &SqliteStore,
-    serializer: Serializer,
-    json: bool,
-    streams: &mut Streams,
-) -> Result<()> {
+fn list(store: &SqlStore, serializer: Serializer, json: bool, streams: &mut Streams) -> Result<()> {
     let letters = now(store.dead_letters(&mut Thread)).map_err(|error| Failure::from(*error))?;
     for row in letters {
         let value = to_look_at(serializer, &row.data);

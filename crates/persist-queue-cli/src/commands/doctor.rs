@@ -11,7 +11,7 @@ use crate::streams::Streams;
 
 /// Check every record of a queue, and change nothing
 ///
-/// Each record is read, its checksum compared, and its item decoded; of a database SQLite's own check
+/// Each record is read, its checksum compared, and its item decoded; of a database its own check
 /// runs too. What is wrong is written a line each, and the exit code is 6.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -1,20 +1,18 @@
 //! `persistq ls`.
 
-use std::path::PathBuf;
-
-use persist_queue::any::{self, AnyView, Listed};
+use persist_queue::any::{self, AnyView, Listed, Locator};
 use serde_json::{Value, json};
 
 use super::stats;
 use crate::failure::{Exit, Result};
 use crate::streams::Streams;
 
-/// List the queues under a folder or in a database
+/// List the queues under a folder, in a database or on a server
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A folder or a database
+    /// A folder or a database: a path or a URL
     #[arg(value_name = "PATH", default_value = ".")]
-    root: PathBuf,
+    root: Locator,
     /// How many folders to go down
     #[arg(long, value_name = "N", default_value_t = 8)]
     depth: usize,

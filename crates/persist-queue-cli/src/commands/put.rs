@@ -64,7 +64,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = seconds::wait)]
     timeout: Wait,
     /// What a stored item survives: `process` (a killed process), `disk` (a power cut), or a number of
-    /// seconds that a power cut may take [default: process in a folder, disk in a database]
+    /// seconds that a power cut may take [default: process in a folder, disk in an SQLite
+    /// database; on a server its settings say it]
     #[arg(long, value_name = "LEVEL", value_parser = seconds::durability)]
     durability: Option<Durability>,
 }

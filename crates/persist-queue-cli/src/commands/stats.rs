@@ -67,7 +67,6 @@ fn rounded(age: Duration) -> f64 {
 pub(super) fn kind(place: &Place) -> &'static str {
     match place {
         Place::File { folder: Folder::Legacy, .. } => "file (persist-queue 1.x)",
-        Place::File { .. } => "file",
-        Place::Sqlite { table, .. } => table.flavour.name(),
+        place => place.table().map_or("file", |table| table.flavour.name()),
     }
 }

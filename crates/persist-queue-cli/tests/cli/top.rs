@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::server;
 use crate::shell::Shell;
 
 #[test]
@@ -89,10 +90,21 @@ fn it_shows_depths_and_rates_and_leaves_the_terminal_as_it_was() {
     }
     let shell = Shell::new();
     shell.run(&["put", "q", "a", "b", "c"]);
+    let database = server::database();
+    let mut on_server = String::new();
+    if let Some(database) = &database {
+        let queue = format!("{}#q?kind=ack-filo", database.url());
+        shell.run(&["put", &queue, "a"]);
+        on_server = format!("'{queue}'");
+    }
     let terminal = Terminal::open(&shell);
     let persistq = env!("CARGO_BIN_EXE_persistq");
-    terminal.type_line(&format!("echo before; {persistq} top q missing --every 0.2"));
+    let command = format!("echo before; {persistq} top q missing {on_server} --every 0.2");
+    terminal.type_line(&command);
     terminal.screen(&["QUEUE", "file", "3", "+0.0", "there is nothing there", "█", "q ends"]);
+    if database.is_some() {
+        terminal.screen(&["ack-filo"]);
+    }
     shell.run(&["get", "q", "--all"]);
     terminal.screen(&["▁", "0"]);
     terminal.tmux(&["send-keys", "q"]);

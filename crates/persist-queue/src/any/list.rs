@@ -1,9 +1,9 @@
-//! Which queues there are under a folder, or in a database.
+//! Which queues there are under a folder, in a database, or on a server.
 
 use std::path::Path;
 
 use super::locator::Locator;
-use super::open::{Place, database_at, is_database, locator_of};
+use super::open::{Place, database_at, is_database, locator_of, wanted};
 use crate::error::Context;
 use crate::file::{Folder, probe};
 use crate::sqlite::SqliteView;
@@ -18,24 +18,48 @@ pub struct Listed {
     pub place: Place,
 }
 
-/// The queues in `root` and in the folders below it, at most `depth` folders down, in the order of
-/// their paths. Links are not followed. What cannot be looked into is left out; `root` itself must be
-/// there.
+/// The queues that are in what `root` names: in a folder and in the folders below it, at most `depth`
+/// folders down, in the order of their paths, or in a database. Links are not followed. What cannot be
+/// looked into is left out; `root` itself must be there.
 ///
 /// # Errors
-/// [`Error::NotFound`] where `root` is not there, [`Error::Io`] where it cannot be looked into.
-pub fn list(root: &Path, depth: usize) -> Result<Vec<Listed>> {
-    if !root.exists() {
-        let reason = "there is nothing there".to_owned();
-        return Err(Error::NotFound { path: root.to_owned(), reason });
-    }
+/// [`Error::NotFound`] where `root` is not there, [`Error::Io`] where it cannot be looked into;
+/// [`Error::Connect`] and as [`server_password`](super::server_password) for a server.
+pub fn list(root: &Locator, depth: usize) -> Result<Vec<Listed>> {
     let mut found = Vec::new();
-    if root.is_file() {
-        tables(&database_at(root), &mut found)?;
-    } else {
-        folder(root, depth, &mut found)?;
+    match root {
+        Locator::Path(path) | Locator::File(path) => {
+            check_there(path)?;
+            if path.is_file() {
+                tables(path, &mut found)?;
+            } else {
+                folder(path, depth, &mut found)?;
+            }
+        }
+        Locator::Sqlite(sqlite) => {
+            let path = database_at(&sqlite.path);
+            check_there(&path)?;
+            tables(&path, &mut found)?;
+            let wanted = wanted(sqlite, path);
+            found.retain(|one| one.place.table().is_some_and(|table| wanted.fits(table)));
+        }
+        #[cfg(feature = "mysql")]
+        Locator::Mysql(mysql) => {
+            let all = mysql.find_all()?.into_iter();
+            found.extend(all.map(|(locator, place)| Listed { locator, place }));
+        }
+        #[cfg(not(feature = "mysql"))]
+        Locator::Mysql(_) => return Err(super::open::without_mysql(root)),
     }
     Ok(found)
+}
+
+fn check_there(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let reason = "there is nothing there".to_owned();
+    Err(Error::NotFound { path: path.to_owned(), reason })
 }
 
 fn folder(dir: &Path, depth: usize, found: &mut Vec<Listed>) -> Result<()> {

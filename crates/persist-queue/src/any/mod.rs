@@ -8,7 +8,8 @@
 //! use persist_queue::any::{self, Opening};
 //! use persist_queue::Wait;
 //!
-//! // "jobs_folder", "file:jobs_folder" or "sqlite:data.db#jobs?kind=ack"
+//! // "jobs_folder", "file:jobs_folder", "sqlite:data.db#jobs?kind=ack" or
+//! // "mysql://me@host:3306/shop#jobs?kind=ack"
 //! let mut queue = any::open(&url, &Opening::new().create(true))?;
 //! queue.put(&[b"a page to fetch".to_vec()], Default::default(), Wait::No)?;
 //!
@@ -22,18 +23,30 @@
 mod file_view;
 mod list;
 mod locator;
+mod mysql_locator;
 mod open;
 mod queue;
 mod resume;
+#[cfg(feature = "mysql")]
+mod server;
+mod sql_store;
+mod sql_view;
 mod stats;
+mod tables;
+mod taken;
 mod view;
 
 pub use list::{Listed, list};
-pub use locator::{Locator, MysqlLocator, SqliteLocator};
+pub use locator::{Locator, SqliteLocator};
+pub use mysql_locator::MysqlLocator;
 pub use open::{Opening, Place, database_of};
-pub use queue::{AnyQueue, Item, Taken};
+pub use queue::AnyQueue;
 pub use resume::Resumable;
+#[cfg(feature = "mysql")]
+pub use server::server_password;
+pub use sql_store::SqlStore;
 pub use stats::Stats;
+pub use taken::{Item, Taken};
 pub use view::{AnyView, Entry};
 
 use crate::Result;

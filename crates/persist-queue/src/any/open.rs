@@ -4,10 +4,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::locator::{Locator, SqliteLocator};
+use super::tables::Wanted;
 use crate::error::Context;
 use crate::file::{Folder, probe};
-use crate::sql::Flavour;
-use crate::sqlite::{QueueTable, SqliteView};
+#[cfg(feature = "mysql")]
+use crate::mysql::MySqlAddress;
+use crate::sql::{Flavour, QueueTable};
+use crate::sqlite::SqliteView;
 use crate::{Durability, Error, Result};
 
 /// The database file in a folder of persist-queue's.
@@ -32,7 +35,7 @@ impl Default for Opening {
 
 impl Opening {
     /// Only a queue that is there; no size limit; the level of durability that is the default where
-    /// the queue is: `process` in folders, `disk` in databases.
+    /// the queue is: `process` in folders, `disk` in SQLite databases.
     pub fn new() -> Self {
         Self { create: false, codec: "pickle".to_owned(), maxsize: 0, durability: None }
     }
@@ -59,7 +62,7 @@ impl Opening {
         self
     }
 
-    /// What a finished call survives.
+    /// What a finished call survives. On a server its settings say that, and to say it here is an error.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = Some(durability);
@@ -77,10 +80,18 @@ pub enum Place {
         /// Of which kind it is.
         folder: Folder,
     },
-    /// In a database.
+    /// In an SQLite database.
     Sqlite {
         /// The database file.
         path: PathBuf,
+        /// The queue's table.
+        table: QueueTable,
+    },
+    /// On a server.
+    #[cfg(feature = "mysql")]
+    MySql {
+        /// The database.
+        address: MySqlAddress,
         /// The queue's table.
         table: QueueTable,
     },
@@ -91,17 +102,34 @@ impl Place {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] where it is not clear which one is meant, or where what
-    /// is named cannot be reached by this build.
+    /// is named cannot be reached by this build; [`Error::Connect`] where a server cannot be reached, and
+    /// as [`server_password`](super::server_password).
     pub fn find(locator: &Locator, create: bool) -> Result<Self> {
         match locator {
             Locator::Path(path) => find_by_path(path, create),
             Locator::File(dir) => find_folder(dir, create),
             Locator::Sqlite(sqlite) => find_table(sqlite, create),
-            Locator::Mysql(_) => Err(Error::Invalid(format!(
-                "{locator} cannot be opened: this build has no support for MySQL"
-            ))),
+            #[cfg(feature = "mysql")]
+            Locator::Mysql(mysql) => mysql.find(create),
+            #[cfg(not(feature = "mysql"))]
+            Locator::Mysql(_) => Err(without_mysql(locator)),
         }
     }
+
+    /// The queue's table, where it is in a database.
+    pub fn table(&self) -> Option<&QueueTable> {
+        match self {
+            Self::File { .. } => None,
+            Self::Sqlite { table, .. } => Some(table),
+            #[cfg(feature = "mysql")]
+            Self::MySql { table, .. } => Some(table),
+        }
+    }
+}
+
+#[cfg(not(feature = "mysql"))]
+pub(super) fn without_mysql(locator: &Locator) -> Error {
+    Error::Invalid(format!("{locator} cannot be opened: this build has no support for MySQL"))
 }
 
 fn find_by_path(path: &Path, create: bool) -> Result<Place> {
@@ -163,39 +191,17 @@ pub(super) fn is_database(path: &Path) -> Result<bool> {
 
 fn find_table(sqlite: &SqliteLocator, create: bool) -> Result<Place> {
     let path = database_at(&sqlite.path);
+    if !create && !path.exists() {
+        return Err(not_found(&path, ""));
+    }
     let found = if path.exists() { SqliteView::open(&path)?.queues()? } else { Vec::new() };
-    let fits = |table: &&QueueTable| {
-        sqlite.name.as_ref().is_none_or(|name| *name == table.name)
-            && sqlite.flavour.is_none_or(|flavour| flavour == table.flavour)
-    };
-    let mut fitting: Vec<_> = found.iter().filter(fits).collect();
-    // An object without a name makes one that is called so.
-    if fitting.len() > 1 && sqlite.flavour.is_some() {
-        fitting.retain(|table| table.name == "default");
-    }
-    match fitting.as_slice() {
-        [table] => Ok(Place::Sqlite { path, table: (*table).clone() }),
-        [] if create => {
-            let name = sqlite.name.clone().unwrap_or_else(|| "default".to_owned());
-            let flavour = sqlite.flavour.unwrap_or_default();
-            Ok(Place::Sqlite { path, table: QueueTable { name, flavour } })
-        }
-        [] if !path.exists() => Err(not_found(&path, "")),
-        [] => Err(not_found(&path, &among("the database does not hold it", &found))),
-        _ => Err(Error::Invalid(among(
-            &format!("say which queue of {} is meant", path.display()),
-            &found,
-        ))),
-    }
+    let table = wanted(sqlite, path.clone()).choose(&found, create)?;
+    Ok(Place::Sqlite { path, table })
 }
 
-fn among(what: &str, tables: &[QueueTable]) -> String {
-    if tables.is_empty() {
-        return format!("{what}; it has no queue at all");
-    }
-    let names: Vec<_> =
-        tables.iter().map(|table| format!("#{}?kind={}", table.name, table.flavour)).collect();
-    format!("{what}; there are {}", names.join(", "))
+pub(super) fn wanted(sqlite: &SqliteLocator, database: PathBuf) -> Wanted<'_> {
+    let SqliteLocator { name, flavour, .. } = sqlite;
+    Wanted { name: name.as_deref(), flavour: *flavour, unnamed: "default", database }
 }
 
 /// The queue of a table, as it can be named.

@@ -8,11 +8,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::queue::AnyQueue;
+use super::queue::{AnyQueue, puts};
 use super::view::AnyView;
 use crate::error::Context;
+#[cfg(feature = "mysql")]
+use crate::mysql::{MySqlStore, Note};
 use crate::rusqlite::{Connection, TransactionBehavior, params};
-use crate::sqlite::{Put, PutOptions, SqliteStore};
+use crate::sql::PutOptions;
+use crate::sqlite::SqliteStore;
 use crate::wait::Wait;
 use crate::{Error, Result};
 
@@ -34,8 +37,21 @@ pub struct Resumable<'a> {
 
 #[derive(Debug)]
 enum Keeper<'a> {
-    Journal { path: PathBuf, begun: u64 },
-    Table { store: &'a SqliteStore, connection: Connection, table: String, name: String },
+    Journal {
+        path: PathBuf,
+        begun: u64,
+    },
+    Table {
+        store: &'a SqliteStore,
+        connection: Connection,
+        table: String,
+        name: String,
+    },
+    #[cfg(feature = "mysql")]
+    Server {
+        store: &'a MySqlStore,
+        name: String,
+    },
 }
 
 impl<'a> Resumable<'a> {
@@ -86,6 +102,17 @@ impl<'a> Resumable<'a> {
         Ok(Self { queue, done: done.cast_unsigned(), finished, keeper })
     }
 
+    #[cfg(feature = "mysql")]
+    pub(super) fn on_server(
+        queue: &'a AnyQueue,
+        store: &'a MySqlStore,
+        name: &str,
+    ) -> Result<Self> {
+        let Note { done, finished, .. } = store.noted(name)?;
+        let keeper = Keeper::Server { store, name: name.to_owned() };
+        Ok(Self { queue, done, finished, keeper })
+    }
+
     /// How many payloads were put so far, in all runs.
     pub fn done(&self) -> u64 {
         self.done
@@ -110,6 +137,10 @@ impl<'a> Resumable<'a> {
                 let noted = connection.execute(NOTE, params![*table, *name, 0, false]);
                 noted.map_err(|error| database("begin again in", store, error))?;
             }
+            #[cfg(feature = "mysql")]
+            Keeper::Server { store, name } => {
+                store.note(&Note { name, done: 0, finished: false })?;
+            }
         }
         (self.done, self.finished) = (0, false);
         Ok(())
@@ -120,6 +151,7 @@ impl<'a> Resumable<'a> {
     /// # Errors
     /// As there.
     pub fn put(&mut self, payloads: &[Vec<u8>], options: PutOptions, wait: Wait) -> Result<u64> {
+        self.queue.check_options(options)?;
         let done = self.done + payloads.len() as u64;
         let stored = match &mut self.keeper {
             Keeper::Journal { .. } => self.queue.put(payloads, options, wait)?,
@@ -129,14 +161,19 @@ impl<'a> Resumable<'a> {
                     .transaction_with_behavior(TransactionBehavior::Immediate)
                     .map_err(failed)?;
                 let mut stored = 0;
-                for data in payloads {
-                    let put = Put { data: data.clone(), options, ..Put::default() };
+                for put in puts(payloads, options) {
                     stored += u64::from(store.put_in(&transaction, put)?.is_some());
                 }
                 let noted =
                     transaction.execute(NOTE, params![*table, *name, done.cast_signed(), false]);
                 noted.and_then(|_| transaction.commit()).map_err(failed)?;
                 stored
+            }
+            #[cfg(feature = "mysql")]
+            Keeper::Server { store, name } => {
+                let note = Note { name, done, finished: false };
+                let ids = store.put_noted(&puts(payloads, options), &note)?;
+                ids.iter().flatten().count() as u64
             }
         };
         self.done = done;
@@ -154,6 +191,10 @@ impl<'a> Resumable<'a> {
                 let noted =
                     connection.execute(NOTE, params![table, name, self.done.cast_signed(), true]);
                 noted.map(|_| ()).map_err(|error| database("finish", store, error))
+            }
+            #[cfg(feature = "mysql")]
+            Keeper::Server { store, name } => {
+                store.note(&Note { name: &name, done: self.done, finished: true })
             }
         }
     }

@@ -4,15 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::file_view::FolderView;
+use super::sql_view::SqlView;
 use crate::Result;
 use crate::error::Context;
-use crate::sql::Status;
-use crate::sqlite::{QueueTable, SqliteView};
+use crate::sql::{QueueTable, Status};
 
 /// How much there is of what. What the queue does not know is nothing.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Stats {
-    /// How many items wait; in a folder, those that somebody has and did not finish among them.
+    /// How many items wait; in a folder, and on a server in a queue without acknowledgements, those
+    /// that somebody has and did not finish among them.
     pub depth: u64,
     /// How long the oldest of them has waited.
     pub oldest: Option<Duration>,
@@ -47,7 +48,7 @@ impl Stats {
         Ok(Self { depth: view.len(), bytes, segments: Some(segments), ..Self::default() })
     }
 
-    pub(super) fn of_table(view: &SqliteView, table: &QueueTable) -> Result<Self> {
+    pub(super) fn of_table(view: &SqlView, table: &QueueTable) -> Result<Self> {
         let counts = view.counts(table)?;
         let of = |status: Status| -> u64 {
             counts.iter().filter(|(found, _)| *found == status as i64).map(|(_, count)| count).sum()
@@ -63,7 +64,7 @@ impl Stats {
             oldest: oldest.and_then(age),
             bytes,
             segments: None,
-            in_flight: Some(of(Status::Held)),
+            in_flight: (table.flavour.acks || view.sees_taken()).then(|| of(Status::Held)),
             delayed: acks(Status::Delayed),
             acked: acks(Status::Acked),
             failed: acks(Status::Failed),

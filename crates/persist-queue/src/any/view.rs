@@ -3,9 +3,14 @@
 use super::file_view::FolderView;
 use super::locator::Locator;
 use super::open::Place;
+use super::sql_view::SqlView;
 use super::stats::Stats;
 use crate::Result;
-use crate::sqlite::{QueueTable, Seen, SqliteView};
+use crate::file::Folder;
+#[cfg(feature = "mysql")]
+use crate::mysql::MySqlView;
+use crate::sql::Seen;
+use crate::sqlite::SqliteView;
 
 /// How many rows are read at once.
 const PAGE: usize = 1000;
@@ -21,7 +26,13 @@ pub struct AnyView {
 #[derive(Debug)]
 enum View {
     Folder(Box<FolderView>),
-    Table { view: SqliteView, page: std::vec::IntoIter<Seen>, behind: i64 },
+    Table { view: SqlView, page: std::vec::IntoIter<Seen>, behind: i64 },
+}
+
+impl View {
+    fn table(view: SqlView) -> Self {
+        Self::Table { view, page: Vec::new().into_iter(), behind: i64::MIN }
+    }
 }
 
 /// An item that was looked at.
@@ -67,10 +78,9 @@ impl AnyView {
     pub fn at(place: Place) -> Result<Self> {
         let seen = match &place {
             Place::File { dir, folder } => View::Folder(Box::new(FolderView::open(dir, *folder)?)),
-            Place::Sqlite { path, .. } => {
-                let view = SqliteView::open(path)?;
-                View::Table { view, page: Vec::new().into_iter(), behind: i64::MIN }
-            }
+            Place::Sqlite { path, .. } => View::table(SqlView::Sqlite(SqliteView::open(path)?)),
+            #[cfg(feature = "mysql")]
+            Place::MySql { address, .. } => View::table(SqlView::MySql(MySqlView::open(address)?)),
         };
         Ok(Self { place, seen })
     }
@@ -91,17 +101,10 @@ impl AnyView {
     /// The serializer of the queue in a place, where there is one that remembers it.
     pub(super) fn codec_in(place: &Place) -> Result<Option<String>> {
         match place {
-            Place::File { folder: crate::file::Folder::Other, .. } | Place::Sqlite { .. } => {
-                Ok(None)
+            Place::File { dir, folder } if *folder != Folder::Other => {
+                Ok(Some(FolderView::open(dir, *folder)?.codec().into()))
             }
-            Place::File { dir, folder } => Ok(Some(FolderView::open(dir, *folder)?.codec().into())),
-        }
-    }
-
-    fn table(place: &Place) -> Option<&QueueTable> {
-        match place {
-            Place::Sqlite { table, .. } => Some(table),
-            Place::File { .. } => None,
+            _ => Ok(None),
         }
     }
 
@@ -111,7 +114,7 @@ impl AnyView {
     /// [`Error::Corrupted`](crate::Error::Corrupted) for each damaged place, and then it goes on;
     /// [`Error::Io`](crate::Error::Io), [`Error::Database`](crate::Error::Database).
     pub fn next_entry(&mut self) -> Result<Option<Entry>> {
-        let Some(table) = Self::table(&self.place) else {
+        let Some(table) = self.place.table() else {
             let View::Folder(view) = &mut self.seen else { return Ok(None) };
             return view.next_entry();
         };
@@ -137,7 +140,7 @@ impl AnyView {
     /// # Errors
     /// As [`AnyView::next_entry`].
     pub fn first(&mut self, most: usize) -> Result<Vec<Entry>> {
-        if let (Some(table), View::Table { view, .. }) = (Self::table(&self.place), &self.seen) {
+        if let (Some(table), View::Table { view, .. }) = (self.place.table(), &self.seen) {
             return Ok(view.waiting(table, most)?.into_iter().map(Entry::from).collect());
         }
         let mut entries = Vec::new();
@@ -155,8 +158,10 @@ impl AnyView {
     /// As [`AnyView::next_entry`].
     pub fn stats(&self) -> Result<Stats> {
         match (&self.seen, &self.place) {
-            (View::Table { view, .. }, Place::Sqlite { table, .. }) => Stats::of_table(view, table),
             (View::Folder(view), Place::File { dir, .. }) => Stats::of_folder(view, dir),
+            (View::Table { view, .. }, place) => {
+                place.table().map_or(Ok(Stats::default()), |table| Stats::of_table(view, table))
+            }
             _ => Ok(Stats::default()),
         }
     }
@@ -168,7 +173,9 @@ impl AnyView {
     /// As [`AnyView::next_entry`].
     pub fn check(&self) -> Result<Vec<String>> {
         match &self.seen {
-            View::Table { view, .. } => view.check(),
+            View::Table { view, .. } => {
+                self.place.table().map_or(Ok(Vec::new()), |table| view.check(table))
+            }
             View::Folder(_) => Ok(Vec::new()),
         }
     }

@@ -280,6 +280,19 @@ impl FileStore {
         }))
     }
 
+    /// As [`FileStore::take`], where that can be done at once: nothing where it cannot, be it that no record
+    /// is there or that somebody else is inside.
+    ///
+    /// # Errors
+    /// As [`FileStore::take`].
+    pub fn take_at_once(&self, owner: u64, into: &mut Vec<u8>) -> Slim<Option<Taken<'_>>> {
+        into.clear();
+        match self.first(&mut |log, handle| log.take(handle, owner, into))? {
+            Attempt::Done(sequence) => Ok(self.hold(owner, Some(sequence))),
+            Attempt::Busy | Attempt::NotYet | Attempt::NotBefore(_) => Ok(None),
+        }
+    }
+
     #[inline]
     pub(super) fn hold(&self, owner: u64, sequence: Option<u64>) -> Option<Taken<'_>> {
         sequence.map(|sequence| Taken::new(self, owner, sequence))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::sql::Tls;
 use crate::{Error, Result};
 
 /// A database on a server, and how it is reached. The password is shown nowhere.
@@ -25,22 +26,6 @@ pub struct MySqlAddress {
     pub(super) connect_timeout: Duration,
     pub(super) max_connections: usize,
     pub(super) skip_locked: bool,
-}
-
-/// Whether what goes over the wire is encrypted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub enum Tls {
-    /// It is not.
-    #[default]
-    Off,
-    /// It is where the server can. Nothing says that it is the right server.
-    Preferred,
-    /// It is, and the server's certificate must be good for its host name.
-    Required {
-        /// A file (PEM or DER) with the authority's certificate; the public authorities where it is not
-        /// given.
-        ca: Option<PathBuf>,
-    },
 }
 
 impl MySqlAddress {

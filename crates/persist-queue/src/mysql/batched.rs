@@ -127,7 +127,7 @@ impl Attachment {
     pub(super) fn insert_or_keep(&self, items: &[Put]) -> Result<Option<Vec<Option<i64>>>> {
         match &self.batch {
             Some(batch) => self.put_in_batch(batch, items),
-            None => self.insert(items),
+            None => self.insert(items, None),
         }
     }
 

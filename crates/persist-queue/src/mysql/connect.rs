@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use mysql::{Conn, DriverError, Opts, OptsBuilder, SslOpts};
 
-use super::address::{MySqlAddress, Tls};
+use super::address::MySqlAddress;
 use super::failure::{NotConnected, explain_connecting};
 use super::schema::SETTINGS;
 use crate::Error;
 use crate::error::Context;
+use crate::sql::Tls;
 
 /// A server that vanished without a word is noticed after about this long.
 const SILENCE: Duration = Duration::from_secs(20);

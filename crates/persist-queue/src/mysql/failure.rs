@@ -4,7 +4,8 @@ use std::io;
 
 use mysql::DriverError;
 
-use super::address::{MySqlAddress, Tls};
+use super::address::MySqlAddress;
+use crate::sql::Tls;
 use crate::{Error, Result};
 
 const DEADLOCK: u16 = 1213;

@@ -26,8 +26,11 @@ mod options;
 mod pool;
 mod put;
 mod queue;
+mod resume;
 mod schema;
 mod schema_ack;
+mod schema_resume;
+mod schema_view;
 mod server;
 mod settle;
 mod shared;
@@ -35,15 +38,21 @@ mod store;
 #[cfg(feature = "tokio")]
 mod tasks;
 mod trip;
+mod view;
 mod watch;
 
 pub use ack_queue::{MySqlAckQueue, MySqlDelivery};
-pub use address::{MySqlAddress, Tls};
+pub use address::MySqlAddress;
 pub use options::MySqlOptions;
 pub use queue::MySqlQueue;
+#[cfg(feature = "sqlite")]
+pub(crate) use resume::Note;
 pub use store::MySqlStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
+pub use view::MySqlView;
+
+pub use crate::sql::Tls;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

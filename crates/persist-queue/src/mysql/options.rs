@@ -73,8 +73,7 @@ impl MySqlOptions {
     }
 
     pub(super) fn table_name_of(&self, acks: bool) -> String {
-        let prefix = self.kind.table_prefix(acks);
-        self.table.clone().unwrap_or_else(|| format!("{prefix}_{}", self.name))
+        self.table.clone().unwrap_or_else(|| self.kind.table_name(acks, &self.name))
     }
 
     /// How long a call waits for a connection while all are in use, and for others that are in its way

@@ -10,6 +10,7 @@ use mysql::Value;
 use super::failure::{Failure, column, explain, is_duplicate, is_too_large};
 use super::lock;
 use super::pool::{Gave, Pooled};
+use super::resume::Note;
 use super::schema::{BEGIN, COMMIT, ROLLBACK};
 use super::server::Unmade;
 use super::store::{Attachment, MySqlStore, work};
@@ -75,12 +76,16 @@ enum Stage<R> {
 }
 
 impl Attachment {
-    /// Nothing where there is no room.
-    pub(super) fn insert(&self, items: &[Put]) -> Result<Option<Vec<Option<i64>>>> {
+    /// Nothing where there is no room. `note` is noted in the same transaction.
+    pub(super) fn insert(
+        &self,
+        items: &[Put],
+        note: Option<&Note<'_>>,
+    ) -> Result<Option<Vec<Option<i64>>>> {
         for item in items {
             self.check_size(item.data.len())?;
         }
-        let put = self.insert_fitting(items)?;
+        let put = self.insert_fitting(items, note)?;
         if let Some(ids) = &put {
             let signals = &self.shared.signals;
             match ids.iter().flatten().count() {
@@ -92,9 +97,13 @@ impl Attachment {
         Ok(put)
     }
 
-    fn insert_fitting(&self, items: &[Put]) -> Result<Option<Vec<Option<i64>>>> {
+    fn insert_fitting(
+        &self,
+        items: &[Put],
+        note: Option<&Note<'_>>,
+    ) -> Result<Option<Vec<Option<i64>>>> {
         let table = &self.shared.table;
-        let simple = self.options.maxsize == 0 && table.kind != Kind::Unique;
+        let simple = self.options.maxsize == 0 && table.kind != Kind::Unique && note.is_none();
         let chunks = chunks(items, BYTES.min(self.server.abilities.packet / 2));
         if simple && let [chunk] = chunks[..] {
             let put =
@@ -103,7 +112,7 @@ impl Attachment {
         }
         // Who counts before he puts does so alone, in this process.
         let alone = (self.options.maxsize > 0).then(|| lock(&self.shared.room));
-        let put = self.insert_in_steps(items, &chunks);
+        let put = self.insert_in_steps(items, &chunks, note);
         drop(alone);
         put
     }
@@ -112,11 +121,12 @@ impl Attachment {
         &self,
         items: &[Put],
         chunks: &[&[Put]],
+        note: Option<&Note<'_>>,
     ) -> Result<Option<Vec<Option<i64>>>> {
         let (mut trials, patience) = (0, self.options.timeout);
         loop {
             let put = self.server.once(patience, |session| {
-                match self.insert_before_commit(session, items.len(), chunks) {
+                match self.insert_before_commit(session, items.len(), chunks, note) {
                     Ok(None) => session.run(ROLLBACK).map(|_| Stage::Done(None)),
                     Ok(ids) => session.run(COMMIT).map(|_| Stage::Done(ids)),
                     Err(error) if Failure::of(&error) == Failure::Broken => {
@@ -142,6 +152,7 @@ impl Attachment {
         session: &mut Pooled,
         count: usize,
         chunks: &[&[Put]],
+        note: Option<&Note<'_>>,
     ) -> mysql::Result<Option<Vec<Option<i64>>>> {
         let (table, maxsize) = (&self.shared.table, self.options.maxsize);
         if maxsize > 0 {
@@ -152,6 +163,9 @@ impl Attachment {
             }
         } else {
             session.run(BEGIN)?;
+        }
+        if let Some(note) = note {
+            self.note_in(session, note)?;
         }
         let mut ids = Vec::with_capacity(count);
         for chunk in chunks {

@@ -67,7 +67,7 @@ impl Table {
         if self.acks { format!("status = {}", Status::New as i64) } else { "1".to_owned() }
     }
 
-    fn order(&self) -> &'static str {
+    pub(super) fn order(&self) -> &'static str {
         match self.kind {
             Kind::Fifo | Kind::Unique => "_id",
             Kind::Filo => "_id DESC",
@@ -77,7 +77,7 @@ impl Table {
 
     /// The index that has waiting rows in their order. Left to itself, the server may walk over all that
     /// is acknowledged.
-    fn hint(&self) -> &'static str {
+    pub(super) fn hint(&self) -> &'static str {
         match (self.acks, self.kind) {
             (false, Kind::Priority) => " FORCE INDEX (in_order)",
             (false, _) => "",
@@ -306,7 +306,7 @@ impl Table {
 
 /// The status of a row, as callers are told it: one that waits again is [`Status::Ready`]. In the table it
 /// is [`Status::New`], so that all that wait stand together in an index.
-fn told_status() -> String {
+pub(super) fn told_status() -> String {
     let (new, ready) = (Status::New as i64, Status::Ready as i64);
     format!("IF(status = {new} AND attempts > 0, {ready}, status)")
 }

@@ -68,6 +68,13 @@ impl MySqlStore {
         })
     }
 
+    /// Another object on this queue, which keeps what it takes until it is done: see
+    /// [`MySqlOptions::auto_commit`]. For a queue without acknowledgements.
+    pub(crate) fn batching(&self) -> Result<Self> {
+        let options = MySqlOptions::clone(&self.options).auto_commit(false);
+        Self::open(&self.address, options, self.acks)
+    }
+
     /// The database, as `mysql://user@host:port/database`.
     pub fn path(&self) -> &Path {
         &self.path

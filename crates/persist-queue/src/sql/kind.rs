@@ -20,6 +20,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// What the table of a queue of this kind is called.
+    pub(crate) fn table_name(self, acks: bool, queue: &str) -> String {
+        format!("{}_{queue}", self.table_prefix(acks))
+    }
+
     /// How the names of tables of this kind begin.
     pub(crate) fn table_prefix(self, acks: bool) -> &'static str {
         match (self, acks) {

@@ -6,7 +6,9 @@ mod encode;
 mod kind;
 mod row;
 mod settle;
+mod table;
 mod time;
+mod tls;
 
 pub(crate) use aside::aside;
 pub use decode::{Decode, Undecoded};
@@ -18,4 +20,6 @@ pub(crate) use settle::LONGEST_BACKOFF;
 #[cfg(feature = "sqlite")]
 pub(crate) use settle::backoff;
 pub use settle::{Held, Settlement};
+pub use table::{QueueTable, Seen};
 pub(crate) use time::{milliseconds, now};
+pub use tls::Tls;

@@ -69,9 +69,11 @@ pub use store::SqliteStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncDelivery, AsyncSqliteAckQueue, AsyncSqliteQueue};
 pub use transaction::Change;
-pub use view::{QueueTable, Seen, SqliteView};
+pub use view::SqliteView;
 
-pub use crate::sql::{Decode, Held, Put, PutOptions, Row, Settlement, Undecoded, Which};
+pub use crate::sql::{
+    Decode, Held, Put, PutOptions, QueueTable, Row, Seen, Settlement, Undecoded, Which,
+};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -218,7 +218,7 @@ impl Copying<'_> {
 
     fn insert(&mut self, row: &Row<'_>) -> rusqlite::Result<()> {
         let statement = row.as_ref();
-        let names: Vec<String> = statement.column_names().into_iter().skip(1).map(quote).collect();
+        let names: Vec<String> = statement.column_names().skip(1).map(quote).collect();
         let values = (1..=names.len()).map(|at| row.get(at)).collect::<Result<Vec<Value>, _>>()?;
         let marks = vec!["?"; values.len()].join(", ");
         let (table, names) = (quote(self.table), names.join(", "));

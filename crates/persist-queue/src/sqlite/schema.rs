@@ -60,7 +60,7 @@ pub(super) const WAITING_BELOW: i64 = Status::WAITING_BELOW as i64;
 
 impl Table {
     pub(super) fn new(kind: Kind, acks: bool, queue: &str) -> Self {
-        Self::with_name(kind, acks, table_name(kind, acks, queue))
+        Self::with_name(kind, acks, kind.table_name(acks, queue))
     }
 
     /// The one of queues without acknowledgements whose name was forgotten.
@@ -210,11 +210,6 @@ impl Table {
         }
         indexes
     }
-}
-
-/// What the table of a queue is called.
-pub(super) fn table_name(kind: Kind, acks: bool, queue: &str) -> String {
-    format!("{}_{queue}", kind.table_prefix(acks))
 }
 
 /// A name as SQL takes it, whatever is in it.

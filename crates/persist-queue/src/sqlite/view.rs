@@ -13,8 +13,7 @@ use super::schema::{WAITING_BELOW, quote};
 use super::schema_aside;
 use super::system_calls;
 use crate::error::Context;
-use crate::sql::Row;
-use crate::sql::{Flavour, Kind, Status};
+use crate::sql::{Kind, QueueTable, Seen, Status};
 use crate::{Error, Result};
 
 /// How long a look waits for somebody who has the whole database locked.
@@ -25,26 +24,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct SqliteView {
     path: PathBuf,
     connection: Connection,
-}
-
-/// A table that a queue has in a database.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QueueTable {
-    /// The queue's name.
-    pub name: String,
-    /// Its kind.
-    pub flavour: Flavour,
-}
-
-/// A row, and what an acknowledged or priority queue knows of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Seen {
-    /// The row.
-    pub row: Row,
-    /// Where it stands; [`Status::New`] in queues without acknowledgements.
-    pub status: i64,
-    /// Its priority, 0 where there is none.
-    pub priority: i64,
 }
 
 impl SqliteView {
@@ -234,13 +213,6 @@ fn count(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(i64::cast_unsigned)
 }
 
-impl QueueTable {
-    /// What the table is called in the database.
-    pub fn table(&self) -> String {
-        super::schema::table_name(self.flavour.kind, self.flavour.acks, &self.name)
-    }
-}
-
 fn queues(connection: &Connection) -> rusqlite::Result<Vec<QueueTable>> {
     // The columns tell a queue from whatever else is called like one.
     let text = "SELECT name, (SELECT group_concat(c.name) FROM pragma_table_info(m.name) c) \
@@ -253,12 +225,7 @@ fn queues(connection: &Connection) -> rusqlite::Result<Vec<QueueTable>> {
     for table in tables {
         let (table, columns) = table?;
         let has = |wanted: &str| columns.split(',').any(|column| column == wanted);
-        let found = Flavour::ALL.into_iter().find_map(|flavour| {
-            let prefix = super::schema::table_name(flavour.kind, flavour.acks, "");
-            let name = table.strip_prefix(&prefix)?.to_owned();
-            Some(QueueTable { name, flavour })
-        });
-        let Some(queue) = found else { continue };
+        let Some(queue) = QueueTable::of(&table) else { continue };
         let fits = has("_id")
             && has("data")
             && has("timestamp")

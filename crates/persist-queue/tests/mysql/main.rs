@@ -2,6 +2,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ack;
+#[cfg(feature = "sqlite")]
+mod any;
 mod batch;
 mod contention;
 mod errors;

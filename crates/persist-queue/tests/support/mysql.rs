@@ -20,7 +20,9 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/mysql-server");
+        // Tests of other crates use this file too.
+        let script = "../persist-queue/tests/support/mysql-server";
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(script);
         let mut child = Command::new(script)
             .args(arguments)
             .stdin(Stdio::piped())

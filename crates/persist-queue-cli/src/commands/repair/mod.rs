@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, streams: &mut Streams) -> Result<Exit> {
     }
     match Place::find(&args.queue, false)? {
         Place::File { dir, .. } => folder::repair(&args.queue, &dir, streams),
-        Place::Sqlite { .. } => Err(Failure::usage(format!(
+        _ => Err(Failure::usage(format!(
             "{} is on a server, which is repaired with means of its own",
             args.queue
         ))),

@@ -4,16 +4,20 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use persist_queue::mysql::MySqlStore;
-use persist_queue::sql::{Decode, Held, Put, Row, Settlement, Status, Which};
-use persist_queue::sqlite::{Change, SqliteStore};
-use persist_queue::wait::{Host, Wait, Worker};
-use persist_queue::{Error, Result};
+#[cfg(feature = "mysql")]
+use crate::mysql::MySqlStore;
+use crate::sql::{Decode, Held, Put, Row, Settlement, Status, Which};
+use crate::sqlite::{Change, SqliteStore};
+use crate::wait::{Host, Wait, Worker};
+use crate::{Error, Result};
 
-/// See the module.
+/// A queue of bytes in a database. Each call does what that of [`SqliteStore`] does that has its name.
 #[derive(Debug)]
-pub(crate) enum SqlStore {
+pub enum SqlStore {
+    /// In an SQLite database.
     Sqlite(SqliteStore),
+    /// On a server.
+    #[cfg(feature = "mysql")]
     MySql(MySqlStore),
 }
 
@@ -22,6 +26,7 @@ macro_rules! either {
     ($self:ident, $store:ident => $done:expr) => {
         match $self {
             Self::Sqlite($store) => $done,
+            #[cfg(feature = "mysql")]
             Self::MySql($store) => $done,
         }
     };
@@ -30,7 +35,11 @@ macro_rules! either {
 /// Calls that both have.
 macro_rules! calls {
     ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $given:ty;)*) => {$(
-        pub(crate) async fn $name<H: Host>(
+        #[doc = concat!("See [`SqliteStore::", stringify!($name), "`].")]
+        ///
+        /// # Errors
+        /// As there; [`Error::Connect`] where the server cannot be reached.
+        pub async fn $name<H: Host>(
             &self,
             host: &mut H,
             $($argument: $kind),*
@@ -67,7 +76,11 @@ impl SqlStore {
         fn drop_dead(ids: Vec<i64>) -> u64;
     }
 
-    pub(crate) async fn get<T, H: Host>(
+    /// See [`SqliteStore::get`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get<T, H: Host>(
         &self,
         host: &mut H,
         thread: u64,
@@ -81,7 +94,11 @@ impl SqlStore {
         either!(self, store => store.get(host, thread, wait, which, decode).await)
     }
 
-    pub(crate) async fn get_many<T, H: Host>(
+    /// See [`SqliteStore::get_many`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn get_many<T, H: Host>(
         &self,
         host: &mut H,
         thread: u64,
@@ -95,37 +112,58 @@ impl SqlStore {
         either!(self, store => store.get_many(host, thread, wait, most, decode).await)
     }
 
-    pub(crate) fn path(&self) -> &Path {
+    /// The database: a path, or `mysql://user@host:port/database`.
+    pub fn path(&self) -> &Path {
         either!(self, store => store.path())
     }
 
-    pub(crate) fn table(&self) -> Result<String> {
+    /// See [`SqliteStore::table`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn table(&self) -> Result<String> {
         either!(self, store => store.table())
     }
 
-    pub(crate) fn acks(&self) -> bool {
+    /// See [`SqliteStore::acks`].
+    pub fn acks(&self) -> bool {
         either!(self, store => store.acks())
     }
 
-    pub(crate) fn worker(&self) -> Result<Arc<Worker>> {
+    /// See [`SqliteStore::worker`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn worker(&self) -> Result<Arc<Worker>> {
         either!(self, store => store.worker())
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// See [`SqliteStore::is_closed`].
+    pub fn is_closed(&self) -> bool {
         either!(self, store => store.is_closed())
     }
 
-    pub(crate) fn close(&self) -> Result<()> {
+    /// See [`SqliteStore::close`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn close(&self) -> Result<()> {
         either!(self, store => store.close())
     }
 
     /// Refuses a change that could not be part of a transaction of this queue's database.
-    pub(crate) fn check_change(&self, store: &Self, change: &Change) -> Result<()> {
+    ///
+    /// # Errors
+    /// As [`SqliteStore::check_change`]; [`Error::Invalid`] where one of the two is on a server.
+    pub fn check_change(&self, store: &Self, change: &Change) -> Result<()> {
         self.sqlite()?.check_change(store.sqlite()?, change)
     }
 
     /// Makes changes in queues of one database, all or none.
-    pub(crate) async fn change_all<H: Host>(
+    ///
+    /// # Errors
+    /// As [`SqliteStore::change_all`]; [`Error::Invalid`] where one of them is on a server.
+    pub async fn change_all<H: Host>(
         &self,
         host: &mut H,
         changes: Vec<(&Self, Change)>,
@@ -140,6 +178,7 @@ impl SqlStore {
     fn sqlite(&self) -> Result<&SqliteStore> {
         match self {
             Self::Sqlite(store) => Ok(store),
+            #[cfg(feature = "mysql")]
             Self::MySql(_) => Err(Error::Invalid(format!(
                 "a transaction changes queues in one SQLite database, and {} is none",
                 self.path().display()

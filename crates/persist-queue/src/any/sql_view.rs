@@ -1,0 +1,54 @@
+//! Looking at the queues of a database, whichever it is.
+
+use crate::Result;
+#[cfg(feature = "mysql")]
+use crate::mysql::MySqlView;
+use crate::sql::{QueueTable, Seen};
+use crate::sqlite::SqliteView;
+
+#[derive(Debug)]
+pub(super) enum SqlView {
+    Sqlite(SqliteView),
+    #[cfg(feature = "mysql")]
+    MySql(MySqlView),
+}
+
+/// Calls that both have.
+macro_rules! calls {
+    ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $given:ty;)*) => {$(
+        pub(super) fn $name(&self, table: &QueueTable, $($argument: $kind),*) -> Result<$given> {
+            match self {
+                Self::Sqlite(view) => view.$name(table, $($argument),*),
+                #[cfg(feature = "mysql")]
+                Self::MySql(view) => view.$name(table, $($argument),*),
+            }
+        }
+    )*};
+}
+
+impl SqlView {
+    calls! {
+        fn rows(behind: i64, most: usize) -> Vec<Seen>;
+        fn waiting(most: usize) -> Vec<Seen>;
+        fn counts() -> Vec<(i64, u64)>;
+        fn age_and_size() -> (Option<f64>, u64);
+    }
+
+    /// What the database's own check finds wrong: of the whole file, or of the table on a server.
+    pub(super) fn check(
+        &self,
+        #[cfg_attr(not(feature = "mysql"), expect(unused_variables))] table: &QueueTable,
+    ) -> Result<Vec<String>> {
+        match self {
+            Self::Sqlite(view) => view.check(),
+            #[cfg(feature = "mysql")]
+            Self::MySql(view) => view.check(table),
+        }
+    }
+
+    /// Whether it can be seen what somebody has taken of a queue without acknowledgements. On a server
+    /// that is locked, and only who wants it himself would notice.
+    pub(super) fn sees_taken(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+}
