@@ -1,8 +1,8 @@
 """Times two installed packages called `persistqueue` side by side.
 
-`python compare.py OURS THEIRS [--rounds R] [--items N] [--json]`, where OURS and THEIRS are the
-Python interpreters of two environments. A round runs each in a process of its own, one right after
-the other and in turn first, so that a machine that slows down slows both.
+`python compare.py OURS THEIRS [--rounds R] [--items N] [--json FILE]`, where OURS and THEIRS are
+the Python interpreters of two environments. A round runs each in a process of its own, one right
+after the other and in turn first, so that a machine that slows down slows both.
 """
 
 from __future__ import annotations
@@ -12,7 +12,11 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from results import PROCESS, nanoseconds, write
 
 # Runs in either environment: prints nanoseconds an item, by case.
 PROGRAM = r"""
@@ -56,22 +60,32 @@ print(json.dumps(result))
 Times = dict[str, list[float]]
 
 
-def run_once(interpreter: str, items: int, program: str) -> dict[str, float]:
+class Run(NamedTuple):
+    """A program in an environment, which prints as JSON what an item took, by case."""
+
+    interpreter: str
+    program: str
+    items: int
+
+
+def command(interpreter: str, program: str, *arguments: str) -> list[str]:
     # Isolated: no folder of sources may hide what is installed.
-    finished = subprocess.run(
-        [interpreter, "-I", "-c", program, str(items)], check=True, capture_output=True, text=True
-    )
-    result: dict[str, float] = json.loads(finished.stdout)
-    return result
+    return [interpreter, "-I", "-c", program, *arguments]
 
 
-def collect(interpreters: list[str], rounds: int, items: int, program: str) -> list[Times]:
-    times: list[Times] = [{} for _ in interpreters]
+def output(command: list[str]) -> str:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def collect(runs: Sequence[Run], rounds: int) -> list[Times]:
+    times: list[Times] = [{} for _ in runs]
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
-        order = range(len(interpreters))
+        order = range(len(runs))
         for which in order if number % 2 == 0 else reversed(order):
-            for case, value in run_once(interpreters[which], items, program).items():
+            run = runs[which]
+            printed = output(command(run.interpreter, run.program, str(run.items)))
+            for case, value in json.loads(printed).items():
                 times[which].setdefault(case, []).append(value)
     return times
 
@@ -82,22 +96,32 @@ def summary(ours: Times, theirs: Times) -> Iterable[tuple[str, float, float, flo
         yield case, mine, other, other / mine
 
 
-def main(program: str = PROGRAM) -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("ours", help="a Python interpreter")
-    parser.add_argument("theirs", help="a Python interpreter")
+def arguments(description: str, interpreters: Sequence[str], items: int) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    for name in interpreters:
+        parser.add_argument(name, help="a Python interpreter")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--items", type=int, default=5000)
-    parser.add_argument("--json", action="store_true", help="nanoseconds an item, as JSON")
-    args = parser.parse_args()
-    rows = list(summary(*collect([args.ours, args.theirs], args.rounds, args.items, program)))
+    parser.add_argument("--items", type=int, default=items)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures")
+    return parser.parse_args()
+
+
+def main(program: str = PROGRAM, table: str = "original", survives: str = PROCESS) -> None:
+    args = arguments(__doc__ or "", ["ours", "theirs"], 5000)
+    runs = [Run(interpreter, program, args.items) for interpreter in (args.ours, args.theirs)]
+    ours, theirs = collect(runs, args.rounds)
     if args.json:
-        cases = {case: {"ours": o, "theirs": t, "ratio": r} for case, o, t, r in rows}
-        print(json.dumps({"rounds": args.rounds, "items": args.items, "ns": cases}, indent=2))
-        return
+        write(
+            args.json,
+            (
+                nanoseconds(table, name, survives, case, values)
+                for name, times in (("ours", ours), ("persist-queue 1.1.0", theirs))
+                for case, values in times.items()
+            ),
+        )
     print(f"medians of {args.rounds} rounds of {args.items} short texts")
     print(f"{'':<22}{'ours':>12}{'theirs':>12}{'times faster':>16}")
-    for case, mine, other, ratio in rows:
+    for case, mine, other, ratio in summary(ours, theirs):
         print(f"{case:<22}{mine / 1000:>9.2f} us{other / 1000:>9.2f} us{ratio:>16.1f}")
 
 

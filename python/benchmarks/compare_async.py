@@ -117,4 +117,4 @@ print(json.dumps(result))
 """
 
 if __name__ == "__main__":
-    main(PROGRAM)
+    main(PROGRAM, "tasks", "as the case says")

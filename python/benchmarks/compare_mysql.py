@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 from compare import main
+from results import MACHINE
 
 SERVER = Path(__file__).parents[2] / "crates/persist-queue/tests/support/mysql-server"
 
@@ -113,11 +114,11 @@ print(json.dumps(result))
 
 if __name__ == "__main__":
     if "PERSISTQUEUE_MYSQL" in os.environ:
-        main(PROGRAM)
+        main(PROGRAM, "mysql", MACHINE)
     else:
         # It ends when its standard input is closed.
         pipe = subprocess.PIPE
         with subprocess.Popen([SERVER], stdin=pipe, stdout=pipe, text=True) as server:
             assert server.stdout is not None
             os.environ["PERSISTQUEUE_MYSQL"] = server.stdout.readline().strip()
-            main(PROGRAM)
+            main(PROGRAM, "mysql", MACHINE)

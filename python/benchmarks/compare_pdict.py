@@ -6,6 +6,7 @@ Both flush each change to the disk (`synchronous=FULL`).
 from __future__ import annotations
 
 from compare import main
+from results import MACHINE
 
 PROGRAM = r"""
 import json, sys, tempfile, time
@@ -39,4 +40,4 @@ print(json.dumps(result))
 """
 
 if __name__ == "__main__":
-    main(PROGRAM)
+    main(PROGRAM, "dictionary", MACHINE)

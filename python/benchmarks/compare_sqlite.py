@@ -116,4 +116,4 @@ print(json.dumps(result))
 """
 
 if __name__ == "__main__":
-    main(PROGRAM)
+    main(PROGRAM, "sqlite", "as the case says")

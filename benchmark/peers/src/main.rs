@@ -1,7 +1,7 @@
 //! The file queue beside other embedded queues and stores, and beside what the machine can do.
 //!
 //! ```text
-//! cargo run --release --manifest-path benchmark/peers/Cargo.toml [ROUNDS] [CALLS] [calls|streams|disk]
+//! cargo run --release --manifest-path benchmark/peers/Cargo.toml [--rounds N] [--calls N] [--json FILE] [calls|streams|disk]...
 //! ```
 //! In each round every one of them puts so many payloads into a new folder and takes them out again, one
 //! after the other, each time another one first. Medians, and the least and the most. A put of those that
@@ -11,10 +11,12 @@ mod limit;
 mod peer;
 mod stream;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use peer::{DISK, Entry, NOTHING, PEERS, PROCESS, Peer, entry};
+use clap::{Parser, ValueEnum};
+use peer::{Entry, PEERS, Peer, entry};
+use persist_queue_bench::{MACHINE, NOTHING, PROCESS, Row, write_json};
 
 const LIMITS: &[Entry] = &[
     entry("limit: copy in memory", NOTHING, 1, limit::memory),
@@ -22,31 +24,57 @@ const LIMITS: &[Entry] = &[
     entry("limit: write and read call", PROCESS, 1, limit::written),
 ];
 
+/// The file queue beside other embedded queues and stores, and beside what the machine can do.
+#[derive(Parser)]
+struct Arguments {
+    #[arg(value_enum, default_values_t = [Scene::Calls, Scene::Streams, Scene::Disk])]
+    scenes: Vec<Scene>,
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    rounds: u16,
+    /// How many puts and gets a round makes; of large items and with slow ones, fewer
+    #[arg(long, default_value_t = 100_000)]
+    calls: usize,
+    /// Where to write the figures as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Scene {
+    Calls,
+    Streams,
+    Disk,
+}
+
 fn main() {
     // SAFETY: there is no other thread yet. Walrus tells of each call where this is not set.
     unsafe { std::env::set_var("WALRUS_QUIET", "1") };
-    let argument = |at, default| {
-        std::env::args().nth(at).map_or(default, |given: String| given.parse().unwrap())
-    };
-    let (rounds, calls) = (argument(1, 5), argument(2, 100_000));
-    let only = std::env::args().nth(3);
-    let wanted = |part: &str| only.as_ref().is_none_or(|only| only == part);
-    if wanted("calls") {
-        for (size, calls) in [(100, calls), (1024, calls / 2), (65536, calls / 50)] {
-            one_thread(size, calls, rounds);
+    let Arguments { scenes, rounds, calls, json } = Arguments::parse();
+    let rounds = rounds.into();
+    // Before the current folder is another one.
+    let json = json.map(|file| std::path::absolute(file).unwrap());
+    let mut rows = Vec::new();
+    for scene in scenes {
+        match scene {
+            Scene::Calls => {
+                for (size, calls) in [(100, calls), (1024, calls / 2), (65536, calls / 50)] {
+                    rows.extend(one_thread(size, calls, rounds));
+                }
+            }
+            Scene::Streams => {
+                for threads in [1, 4] {
+                    rows.extend(stream::stream(threads, calls, rounds));
+                }
+            }
+            Scene::Disk => rows.extend(on_disk(rounds)),
         }
     }
-    if wanted("streams") {
-        for threads in [1, 4] {
-            stream::stream(threads, calls, rounds);
-        }
-    }
-    if wanted("disk") {
-        on_disk(rounds);
+    if let Some(file) = json {
+        write_json(&file, &rows).unwrap();
     }
 }
 
-fn one_thread(size: usize, calls: usize, rounds: usize) {
+fn one_thread(size: usize, calls: usize, rounds: usize) -> Vec<Row> {
     let entries: Vec<&Entry> = LIMITS.iter().chain(PEERS).collect();
     let mut times = vec![(Vec::new(), Vec::new()); entries.len()];
     for round in 0..rounds {
@@ -62,20 +90,17 @@ fn one_thread(size: usize, calls: usize, rounds: usize) {
     }
     println!("\n{size} bytes, nanoseconds a call, median (least to most) of {rounds} rounds\n");
     println!("| | survives | put | get | put + get |\n| --- | --- | --- | --- | --- |");
+    let mut rows = Vec::new();
     for (entry, (puts, gets)) in entries.iter().zip(times) {
-        let (put, get) = (spread(puts), spread(gets));
-        let cell = |(median, least, most): (f64, f64, f64)| {
-            format!("{median:.0} ({least:.0} to {most:.0})")
-        };
-        println!(
-            "| {} | {} | {} | {} | {:.0} |",
-            entry.name,
-            entry.survives,
-            cell(put),
-            cell(get),
-            put.0 + get.0
-        );
+        let [put, get] = [("put", puts), ("get", gets)].map(|(call, times)| {
+            let case = format!("{call} {size}");
+            Row::times("rust-peers", entry.name, entry.survives, case, times)
+        });
+        let both = put.median + get.median;
+        println!("| {} | {} | {put} | {get} | {both:.0} |", put.name, put.survives);
+        rows.extend([put, get]);
     }
+    rows
 }
 
 fn measure(entry: &Entry, dir: &Path, size: usize, calls: usize) -> (f64, f64) {
@@ -92,13 +117,8 @@ fn each(calls: usize, mut call: impl FnMut()) -> f64 {
     started.elapsed().as_nanos() as f64 / calls as f64
 }
 
-fn spread(mut times: Vec<f64>) -> (f64, f64, f64) {
-    times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], times[0], times[times.len() - 1])
-}
-
 /// A put that survives a dead machine, beside the flush that it needs; eight threads share flushes.
-fn on_disk(rounds: usize) {
+fn on_disk(rounds: usize) -> [Row; 3] {
     const CALLS: usize = 500;
     let payload = vec![7; 100];
     let (mut flush, mut one, mut eight) = (Vec::new(), Vec::new(), Vec::new());
@@ -124,15 +144,13 @@ fn on_disk(rounds: usize) {
         eight.push(started.elapsed().as_nanos() as f64 / (8 * CALLS) as f64);
     }
     println!(
-        "\n100 bytes that survive a {DISK}, microseconds a put, median (least to most) of {rounds} rounds\n"
+        "\n100 bytes that survive a {MACHINE}, nanoseconds a put, median (least to most) of {rounds} rounds\n"
     );
     println!("| | put |\n| --- | --- |");
-    for (name, times) in [
-        ("limit: write and fdatasync", flush),
-        ("persist-queue", one),
-        ("persist-queue, 8 threads", eight),
-    ] {
-        let (median, least, most) = spread(times);
-        println!("| {name} | {:.0} ({:.0} to {:.0}) |", median / 1e3, least / 1e3, most / 1e3);
+    let names = ["limit: write and fdatasync", "persist-queue", "persist-queue, 8 threads"];
+    let rows = Row::many("rust-disk", names, MACHINE, "put", [flush, one, eight]);
+    for row in &rows {
+        println!("| {} | {row} |", row.name);
     }
+    rows
 }

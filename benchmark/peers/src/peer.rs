@@ -8,6 +8,7 @@ use heed::types::{Bytes as HeedBytes, U64};
 use heed::{EnvFlags, EnvOpenOptions, byteorder::BigEndian};
 use persist_queue::codec::Bytes;
 use persist_queue::{Durability, FileQueue, Options};
+use persist_queue_bench::{NOTHING, PROCESS};
 use redb::{ReadableDatabase, TableDefinition};
 
 /// A queue that is measured.
@@ -35,13 +36,9 @@ impl Ends for Mutex<Box<dyn Peer>> {
     }
 }
 
-/// What a put that returned survives.
-pub const PROCESS: &str = "killed process";
-pub const DISK: &str = "dead machine";
-pub const NOTHING: &str = "nothing";
-
 pub struct Entry {
     pub name: &'static str,
+    /// What a put that returned survives.
     pub survives: &'static str,
     /// How many times fewer calls than the fastest ones are worth their time.
     pub slower: usize,

@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use persist_queue_bench::Row;
+
 use crate::peer::{Ends, Entry, PEERS};
-use crate::spread;
 
 const SIZE: usize = 100;
 
@@ -13,7 +14,7 @@ const NOT_POLLED: [&str; 2] = ["queue-file", "walrus"];
 
 /// So many threads put, and as many take, until everything is out. In each round each time another one is
 /// first.
-pub fn stream(threads: usize, calls: usize, rounds: usize) {
+pub fn stream(threads: usize, calls: usize, rounds: usize) -> Vec<Row> {
     let peers: Vec<&Entry> =
         PEERS.iter().filter(|entry| !NOT_POLLED.contains(&entry.name)).collect();
     let mut times = vec![Vec::new(); peers.len()];
@@ -30,10 +31,13 @@ pub fn stream(threads: usize, calls: usize, rounds: usize) {
         "\n{SIZE} bytes from {threads} thread(s) to {threads} thread(s), nanoseconds an item, median (least to most) of {rounds} rounds\n"
     );
     println!("| | survives | an item |\n| --- | --- | --- |");
+    let mut rows = Vec::new();
     for (entry, times) in peers.iter().zip(times) {
-        let (median, least, most) = spread(times);
-        println!("| {} | {} | {median:.0} ({least:.0} to {most:.0}) |", entry.name, entry.survives);
+        let row = Row::times("rust-streams", entry.name, entry.survives, threads, times);
+        println!("| {} | {} | {row} |", row.name, row.survives);
+        rows.push(row);
     }
+    rows
 }
 
 fn measure(ends: &dyn Ends, threads: usize, each: usize) -> f64 {

@@ -1,35 +1,44 @@
 //! What the calls cost.
 
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 use persist_queue::Options;
+use persist_queue_bench::{PROCESS, Row};
 
-use crate::measure::{SIZE, fill, median, open, time};
+use crate::measure::{Queue, SIZE, fill, open, time};
 
 const COUNT: u32 = 200_000;
-const ROUNDS: usize = 9;
+const NAMES: [&str; 8] = [
+    "plain write",
+    "put",
+    "get",
+    "put, get, task_done",
+    "autosave get",
+    "put, 100 a segment",
+    "put, not mapped",
+    "put, get, task_done, not mapped",
+];
 
 /// The calls, interleaved in each round.
-pub(crate) fn calls() {
-    let names =
-        ["plain write", "put", "get", "put, get, task_done", "autosave get", "put, 100 a segment"];
-    let mut rows = vec![Vec::new(); names.len()];
-    for _ in 0..ROUNDS {
-        for (row, time) in rows.iter_mut().zip(round()) {
-            row.push(time);
+pub(crate) fn calls(rounds: usize) -> [Row; NAMES.len()] {
+    let mut times = [const { Vec::new() }; NAMES.len()];
+    for _ in 0..rounds {
+        for (times, time) in times.iter_mut().zip(round()) {
+            times.push(time);
         }
     }
-    println!("{SIZE} bytes, nanoseconds a call, {ROUNDS} rounds of {COUNT}");
-    println!("{:20} {:>9} {:>9} {:>9} {:>14}", "", "median", "least", "most", "of plain write");
-    let plain = median(&mut rows[0]);
-    for (name, mut row) in names.into_iter().zip(rows) {
-        let middle = median(&mut row);
-        let (least, most) = (row[0], row[ROUNDS - 1]);
-        println!("{name:20} {middle:9.1} {least:9.1} {most:9.1} {:14.2}", middle / plain);
+    let rows = Row::many("calls", NAMES, PROCESS, SIZE, times);
+    println!("{SIZE} bytes, nanoseconds a call, {rounds} rounds of {COUNT}");
+    println!("{:31} {:>9} {:>9} {:>9} {:>14}", "", "median", "least", "most", "of plain write");
+    for Row { name, median, least, most, .. } in &rows {
+        let ratio = median / rows[0].median;
+        println!("{name:31} {median:9.1} {least:9.1} {most:9.1} {ratio:14.2}");
     }
+    rows
 }
 
-fn round() -> [f64; 6] {
+fn round() -> [f64; NAMES.len()] {
     let dir = tempfile::tempdir_in(".").unwrap();
     let item = vec![7; SIZE];
     let file = std::fs::File::create(dir.path().join("plain")).unwrap();
@@ -38,25 +47,37 @@ fn round() -> [f64; 6] {
     let write = time(COUNT, |index| {
         file.write_all_at(&item, u64::from(index) * SIZE as u64).unwrap();
     });
-    // Made before, as the bytes of the plain write are.
-    let mut items = vec![item.clone(); COUNT as usize];
-    let put = time(COUNT, |_| queue.put(items.pop().unwrap_or_default()).unwrap());
-    queue.purge().unwrap();
-    drop(items);
-    // Another queue: the heap is littered with what was just put.
-    let queue = open(dir.path().join("filled"), Options::new());
-    fill(&queue, u64::from(COUNT));
-    let get = time(COUNT, |_| drop(queue.get().unwrap()));
-    queue.task_done().unwrap();
-    let all = time(COUNT, |_| {
-        queue.put(item.clone()).unwrap();
-        queue.get().unwrap();
-        queue.task_done().unwrap();
-    });
+    // Another queue for what takes: the heap is littered with what was just put.
+    let put = puts(&queue);
+    let (get, all) = takes(&dir.path().join("filled"), Options::new());
     let queue = open(dir.path().join("autosave"), Options::new().autosave(true));
     fill(&queue, u64::from(COUNT));
     let autosave = time(COUNT, |_| drop(queue.get().unwrap()));
     let queue = open(dir.path().join("small"), Options::new().chunk_records(100));
     let small = time(COUNT, |_| queue.put(item.clone()).unwrap());
-    [write, put, get, all, autosave, small]
+    let plainly = puts(&open(dir.path().join("plainly"), Options::new().mapped(false)));
+    let (_, all_plainly) = takes(&dir.path().join("taken"), Options::new().mapped(false));
+    [write, put, get, all, autosave, small, plainly, all_plainly]
+}
+
+fn puts(queue: &Queue) -> f64 {
+    // Made before, as the bytes of the plain write are.
+    let mut items = vec![vec![7; SIZE]; COUNT as usize];
+    let put = time(COUNT, |_| queue.put(items.pop().unwrap_or_default()).unwrap());
+    queue.purge().unwrap();
+    put
+}
+
+/// A get, and all three calls in turn.
+fn takes(folder: &Path, options: Options) -> (f64, f64) {
+    let queue = open(folder, options);
+    fill(&queue, u64::from(COUNT));
+    let get = time(COUNT, |_| drop(queue.get().unwrap()));
+    queue.task_done().unwrap();
+    let all = time(COUNT, |_| {
+        queue.put(vec![7; SIZE]).unwrap();
+        queue.get().unwrap();
+        queue.task_done().unwrap();
+    });
+    (get, all)
 }

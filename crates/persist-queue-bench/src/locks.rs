@@ -9,34 +9,41 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use persist_queue::Options;
+use persist_queue_bench::{PROCESS, Row, median};
 
-use crate::measure::{SIZE, median, open, time};
+use crate::measure::{SIZE, open, time};
 
-const ROUNDS: usize = 7;
 /// How long processes contend in each round.
 const WHILE: Duration = Duration::from_millis(500);
 const KNOCKS: u32 = 100;
 
+const NAMES: [&str; 5] = [
+    "one process alone",
+    "while another one has the lock, and rests",
+    "while another one puts all the time",
+    "two processes that put all the time",
+    "two that take a plain lock for each",
+];
+
 /// Times a put alone, one that finds another process with the lock, and those of two processes at once
 /// beside the same work under a plain lock for each operation.
-pub(crate) fn locks() {
-    let mut rows = [const { Vec::new() }; 5];
-    for _ in 0..ROUNDS {
+pub(crate) fn locks(rounds: usize) -> [Row; NAMES.len()] {
+    let mut times = [const { Vec::new() }; NAMES.len()];
+    for _ in 0..rounds {
         let dir = tempfile::tempdir_in(".").unwrap();
         let queue = open(dir.path(), Options::new());
-        rows[0].push(time(10_000, |_| queue.put(vec![7; SIZE]).unwrap()));
-        rows[1].push(knocks(dir.path(), "rest"));
-        rows[2].push(knocks(dir.path(), "put"));
-        rows[3].push(together(dir.path(), "put"));
-        rows[4].push(together(dir.path(), "plain"));
+        times[0].push(time(10_000, |_| queue.put(vec![7; SIZE]).unwrap()));
+        times[1].push(knocks(dir.path(), "rest"));
+        times[2].push(knocks(dir.path(), "put"));
+        times[3].push(together(dir.path(), "put"));
+        times[4].push(together(dir.path(), "plain"));
     }
-    let [alone, rest, busy, ours, plain] = rows.each_mut().map(|row| median(row) / 1e3);
-    println!("{SIZE} bytes, microseconds a put, medians of {ROUNDS} rounds");
-    println!("one process alone                            {alone:10.2}");
-    println!("while another one has the lock, and rests    {rest:10.2}");
-    println!("while another one puts all the time          {busy:10.2}");
-    println!("two processes that put all the time          {ours:10.2}");
-    println!("two that take a plain lock for each          {plain:10.2}");
+    println!("{SIZE} bytes, nanoseconds a put, median (least to most) of {rounds} rounds");
+    let rows = Row::many("processes", NAMES, PROCESS, SIZE, times);
+    for row in &rows {
+        println!("{:42} {row}", row.name);
+    }
+    rows
 }
 
 /// What the other processes do: puts until it is killed, or its time is over; prints how many.

@@ -30,8 +30,3 @@ pub(crate) fn time(count: u32, mut call: impl FnMut(u32)) -> f64 {
     }
     start.elapsed().as_nanos() as f64 / f64::from(count)
 }
-
-pub(crate) fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}

@@ -4,29 +4,31 @@ use std::thread::scope;
 use std::time::Instant;
 
 use persist_queue::Options;
+use persist_queue_bench::{PROCESS, Row};
 
-use crate::measure::{Queue, SIZE, median, open};
+use crate::measure::{Queue, SIZE, open};
 
+const NAMES: [&str; 3] = ["get, autosave", "get, task_done", "put alone"];
 const COUNT: usize = 200_000;
-const ROUNDS: usize = 9;
 
 /// So many threads put while as many take.
-pub(crate) fn streams() {
-    println!("{SIZE} bytes, nanoseconds an item, medians of {ROUNDS} rounds of {COUNT}");
-    println!(
-        "{:>8} {:>14} {:>14} {:>10}",
-        "threads", "get, autosave", "get, task_done", "put alone"
-    );
+pub(crate) fn streams(rounds: usize) -> Vec<Row> {
+    let mut rows = Vec::new();
+    println!("{SIZE} bytes, nanoseconds an item, medians of {rounds} rounds of {COUNT}");
+    println!("{:>8} {:>14} {:>14} {:>10}", "threads", NAMES[0], NAMES[1], NAMES[2]);
     for threads in [1, 2, 4, 8] {
-        let mut rows = [const { Vec::new() }; 3];
-        for _ in 0..ROUNDS {
-            rows[0].push(stream(threads, true));
-            rows[1].push(stream(threads, false));
-            rows[2].push(puts(threads));
+        let mut times = [const { Vec::new() }; 3];
+        for _ in 0..rounds {
+            times[0].push(stream(threads, true));
+            times[1].push(stream(threads, false));
+            times[2].push(puts(threads));
         }
-        let [autosave, done, put] = rows.each_mut().map(|row| median(row));
+        let found = Row::many("streams", NAMES, PROCESS, threads, times);
+        let [autosave, done, put] = found.each_ref().map(|row| row.median);
         println!("{threads:8} {autosave:14.0} {done:14.0} {put:10.0}");
+        rows.extend(found);
     }
+    rows
 }
 
 fn stream(threads: usize, autosave: bool) -> f64 {
