@@ -76,6 +76,17 @@ fn a_repair_of_a_database_has_all_rows_that_can_be_read() {
     assert_eq!(shell.run(&["get", queue]), "next\n");
 }
 
+/// As all other commands take it.
+#[test]
+fn a_repair_of_a_folder_with_a_queue_and_a_database_is_that_of_the_queue() {
+    let shell = Shell::new();
+    shell.run(&["put", "q", "in the folder"]);
+    shell.run(&["put", "sqlite:q/data.db", "in the database"]);
+    assert_eq!(shell.run(&["peek", "q"]), "in the folder\n");
+    let came = shell.run(&["repair", "q"]);
+    assert!(came.starts_with("1 record(s)"), "{came}");
+}
+
 #[test]
 fn purge_removes_only_what_was_agreed_to() {
     let shell = Shell::new();

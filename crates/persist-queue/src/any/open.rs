@@ -133,12 +133,17 @@ pub(super) fn without_mysql(locator: &Locator) -> Error {
 }
 
 fn find_by_path(path: &Path, create: bool) -> Result<Place> {
-    let database = database_at(path);
-    if database.exists() && is_database(&database)? && probe(path)? == Folder::Other {
+    if let Some(database) = database_by_path(path)? {
         let sqlite = SqliteLocator { path: database, name: None, flavour: None };
         return find_table(&sqlite, create);
     }
     find_folder(path, create)
+}
+
+/// A folder with a queue of its own does not stand for the database in it.
+fn database_by_path(path: &Path) -> Result<Option<PathBuf>> {
+    let database = database_at(path);
+    Ok((is_database(&database)? && probe(path)? == Folder::Other).then_some(database))
 }
 
 fn find_folder(dir: &Path, create: bool) -> Result<Place> {
@@ -171,10 +176,7 @@ pub(super) fn database_at(path: &Path) -> PathBuf {
 pub fn database_of(locator: &Locator) -> Result<Option<PathBuf>> {
     match locator {
         Locator::Sqlite(sqlite) => Ok(Some(database_at(&sqlite.path))),
-        Locator::Path(path) => {
-            let database = database_at(path);
-            Ok(is_database(&database)?.then_some(database))
-        }
+        Locator::Path(path) => database_by_path(path),
         Locator::File(_) | Locator::Mysql(_) => Ok(None),
     }
 }
