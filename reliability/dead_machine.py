@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from workloads import EMPTY, KINDS, Promise
+from workloads import KINDS, Promise
 
 MAGIC = 0x6A736677736872
 FLUSH, FUA, DISCARD = 1, 2, 4
@@ -178,13 +178,13 @@ def states(entries: list[Entry], first: int, count: int, chance: random.Random) 
     return sorted(found, key=lambda state: state[0])
 
 
-def look(interpreter: str, kind: str, mount: Path) -> dict[str, list[int]]:
+def look(interpreter: str, kind: str, mount: Path) -> list[int]:
     """What another program finds in the queue behind the power loss."""
     program = [interpreter, str(Path(__file__).with_name("workloads.py")), "look", kind, str(mount)]
     found = subprocess.run(program, check=False, capture_output=True, text=True, timeout=120)
     if found.returncode:
         raise AssertionError(f"the queue cannot be opened and emptied:\n{found.stderr}")
-    result: dict[str, list[int]] = json.loads(found.stdout)
+    result: list[int] = json.loads(found.stdout)
     return result
 
 
@@ -238,7 +238,7 @@ def try_kind(kind: str, options: argparse.Namespace) -> int:
             # None returned between this flush and the next one without being counted here.
             promised = sum(1 for recorded, _, _ in done if recorded <= flush + 1)
             with mounted(trial, machine.mount):
-                found = look(options.interpreter, kind, machine.mount) if promised else EMPTY
+                found = look(options.interpreter, kind, machine.mount) if promised else []
             wrong = Promise(kind, calls, promised).broken_by(found)
             if wrong:
                 moment = f"behind entry {flush}, with {more}"

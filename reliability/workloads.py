@@ -13,7 +13,6 @@ from typing import Any, cast
 
 KINDS = ("file-disk", "file-process", "sqlite-disk", "sqlite-process", "ack-disk")
 CALLS = 120
-EMPTY: dict[str, list[int]] = {"items": []}
 
 
 def opened(kind: str, folder: str) -> Any:
@@ -58,7 +57,7 @@ def look(kind: str, folder: str) -> None:
         if kind.startswith("ack"):
             queue.ack(item)
         items.append(item[0])
-    print(json.dumps({"items": items}))
+    print(json.dumps(items))
 
 
 def numbers(which: str, calls: list[tuple[str, int]]) -> set[int]:
@@ -76,8 +75,7 @@ class Promise:
         self.perhaps_got = numbers("get", calls[: returned + 1])
         self.ever_put = numbers("put", calls)
 
-    def broken_by(self, found: dict[str, list[int]]) -> str:
-        items = found["items"]
+    def broken_by(self, items: list[int]) -> str:
         if sorted(set(items)) != items:
             return f"not in order, or twice: {items}"
         if not set(items) <= self.ever_put:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
 import subprocess
@@ -139,6 +140,19 @@ for _ in range(done):
     queue.task_done()
 """
     run_python(code, path, repr(items), done, options, serializer)
+
+
+def persistq(*args: object, code: int = 0, stdin: str = "") -> str:
+    """What the command of the wheel prints; it must end with `code`."""
+    command = [sys.executable, "-m", "persistqueue", *map(str, args)]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
+    assert done.returncode == code, (args, done)
+    return done.stdout
+
+
+def lines(output: str) -> list:
+    """What is in JSON lines."""
+    return [json.loads(line) for line in output.splitlines()]
 
 
 def start_python(code: str, *args: Any, **options: Any) -> subprocess.Popen:

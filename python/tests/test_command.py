@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from helpers import oracle_python
+from helpers import lines, oracle_python, persistq
 
 import persistqueue
 from persistqueue import serializers
@@ -26,17 +26,6 @@ KINDS = {
     "ack-unique": persistqueue.UniqueAckQ,
 }
 ITEMS = ["text", "", 7, -(2**70), 0.5, None, True, [1, [2]], {"a": {"b": [None]}}]
-
-
-def persistq(*args: object, code: int = 0, stdin: str = "") -> str:
-    command = [sys.executable, "-m", "persistqueue", *map(str, args)]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, (args, done)
-    return done.stdout
-
-
-def lines(output: str) -> list:
-    return [json.loads(line) for line in output.splitlines()]
 
 
 @pytest.mark.parametrize("name", ["pickle", "json", "msgpack", "cbor2"])

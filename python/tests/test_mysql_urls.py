@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers import oracle_python
+from helpers import lines, oracle_python, persistq
 from mysql_server import Server, shared_server
 
 import persistqueue
@@ -38,17 +37,6 @@ def database(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[s
 def url(database: dict[str, Any], behind: str = "") -> str:
     place = f"{database['user']}@{database['host']}:{database['port']}/{database['db_name']}"
     return f"mysql://{place}{behind}"
-
-
-def persistq(*args: object, code: int = 0, stdin: str = "") -> str:
-    command = [sys.executable, "-m", "persistqueue", *map(str, args)]
-    done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=60)
-    assert done.returncode == code, (args, done)
-    return done.stdout
-
-
-def lines(output: str) -> list:
-    return [json.loads(line) for line in output.splitlines()]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,19 +6,25 @@ use serde_json::Value;
 
 use crate::shell::{Shell, all_kinds};
 
+/// Puts two items and peeks at them, which leaves them; gives both as they come out.
+pub(crate) fn put_two_and_peek(shell: &Shell, queue: &str) -> &'static str {
+    shell.run_with(&["put", queue, "--json"], "\"a\"\n{\"b\":2}\n");
+    let (first, both) = if queue.contains("filo") {
+        ("{\"b\":2}\n", "{\"b\":2}\n\"a\"\n")
+    } else {
+        ("\"a\"\n", "\"a\"\n{\"b\":2}\n")
+    };
+    assert_eq!(shell.run(&["peek", queue, "--json"]), first, "{queue}");
+    assert_eq!(shell.run(&["peek", queue, "--all", "--json"]), both, "{queue}");
+    assert_eq!(shell.run(&["len", queue]), "2\n", "{queue}");
+    both
+}
+
 #[test]
 fn a_peek_shows_what_comes_next_and_leaves_it() {
     let shell = Shell::new();
     for queue in all_kinds() {
-        shell.run_with(&["put", &queue, "--json"], "\"a\"\n{\"b\":2}\n");
-        let (first, both) = if queue.contains("filo") {
-            ("{\"b\":2}\n", "{\"b\":2}\n\"a\"\n")
-        } else {
-            ("\"a\"\n", "\"a\"\n{\"b\":2}\n")
-        };
-        assert_eq!(shell.run(&["peek", &queue, "--json"]), first, "{queue}");
-        assert_eq!(shell.run(&["peek", &queue, "--all", "--json"]), both, "{queue}");
-        assert_eq!(shell.run(&["len", &queue]), "2\n", "{queue}");
+        put_two_and_peek(&shell, &queue);
     }
 }
 

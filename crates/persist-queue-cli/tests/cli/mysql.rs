@@ -8,6 +8,7 @@ use mysql::prelude::Queryable;
 use persist_queue::sql::Flavour;
 use serde_json::Value;
 
+use crate::look::put_two_and_peek;
 use crate::server::{self, Database};
 use crate::shell::{Shell, kill_after};
 use crate::stream::numbers;
@@ -23,15 +24,7 @@ fn every_kind_is_put_shown_and_got() {
     let shell = Shell::new();
     for flavour in Flavour::ALL {
         let queue = url(&database, &format!("#q?kind={flavour}"));
-        shell.run_with(&["put", &queue, "--json"], "\"a\"\n{\"b\":2}\n");
-        let (first, both) = if queue.contains("filo") {
-            ("{\"b\":2}\n", "{\"b\":2}\n\"a\"\n")
-        } else {
-            ("\"a\"\n", "\"a\"\n{\"b\":2}\n")
-        };
-        assert_eq!(shell.run(&["peek", &queue, "--json"]), first, "{queue}");
-        assert_eq!(shell.run(&["peek", &queue, "--all", "--json"]), both, "{queue}");
-        assert_eq!(shell.run(&["len", &queue]), "2\n", "{queue}");
+        let both = put_two_and_peek(&shell, &queue);
         assert_eq!(shell.run(&["export", &queue]), "\"a\"\n{\"b\":2}\n", "{queue}");
         assert!(shell.run(&["doctor", &queue]).starts_with("2 whole record(s)"), "{queue}");
         // An item whose command fails goes back into its place.

@@ -53,15 +53,22 @@ fn keep_waiting(tries: i32) -> bool {
 
 /// Opens a connection. Whoever uses it calls [`wait_for_lock`] before.
 pub(super) fn open(place: &Place) -> Result<Connection> {
-    if let Err(reason) = system_calls::install() {
-        let path = place.path().to_owned();
-        return Err(Error::Database { action: "open", path, source: reason.into() });
-    }
+    prepare(place.path())?;
     let opened = match open_raw(place) {
         Err(error) if is_disk_full(&error) && give_up_reserve(place) => open_raw(place),
         opened => opened,
     };
     opened.map_err(|error| explain("open", place.path(), error))
+}
+
+/// To be called before any connection to a database file is opened.
+pub(super) fn prepare(path: &Path) -> Result<()> {
+    let failed = |reason: &'static str| Error::Database {
+        action: "open",
+        path: path.to_owned(),
+        source: reason.into(),
+    };
+    system_calls::install().map_err(failed)
 }
 
 fn open_raw(place: &Place) -> rusqlite::Result<Connection> {

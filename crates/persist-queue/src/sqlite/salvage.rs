@@ -9,10 +9,9 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, params_from_iter};
 
-use super::connection::explain;
+use super::connection::{explain, prepare};
 use super::schema::quote;
-use super::system_calls;
-use crate::{Error, Result};
+use crate::Result;
 
 /// How many halves of a table are tried. One page has a few hundred rows at most, so that this is enough for
 /// a hundred damaged pages.
@@ -35,13 +34,12 @@ pub struct Salvaged {
 /// its log is moved into it. It must not be open anywhere.
 ///
 /// # Errors
-/// [`Error::Locked`] where somebody has it open; [`Error::Unrecognised`] where not even its list of tables can be read;
-/// [`Error::Io`], [`Error::Database`] where the new one cannot be written.
+/// [`Error::Locked`](crate::Error::Locked) where somebody has it open;
+/// [`Error::Unrecognised`](crate::Error::Unrecognised) where not even its list of tables can be read;
+/// [`Error::Io`](crate::Error::Io), [`Error::Database`](crate::Error::Database) where the new one
+/// cannot be written.
 pub fn salvage(from: &Path, to: &Path) -> Result<Vec<Salvaged>> {
-    if let Err(reason) = system_calls::install() {
-        let path = from.to_owned();
-        return Err(Error::Database { action: "open", path, source: reason.into() });
-    }
+    prepare(from)?;
     let old = open_alone(from).map_err(|error| explain("read", from, error))?;
     let schema = Schema::read(&old).map_err(|error| explain("read", from, error))?;
     write(&old, &schema, to).map_err(|error| explain("write", to, error))

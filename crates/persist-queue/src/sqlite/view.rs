@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::connection::{explain, path_beside};
+use super::connection::{explain, path_beside, prepare};
 use super::get::read;
 use super::schema::{WAITING_BELOW, quote};
 use super::schema_aside;
-use super::system_calls;
+use crate::Result;
 use crate::error::Context;
 use crate::sql::{Kind, QueueTable, Seen, Status};
-use crate::{Error, Result};
 
 /// How long a look waits for somebody who has the whole database locked.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -30,12 +29,11 @@ impl SqliteView {
     /// Opens the database file `path`.
     ///
     /// # Errors
-    /// [`Error::Unrecognised`] where it is no database, [`Error::Io`], [`Error::Database`].
+    /// [`Error::Unrecognised`](crate::Error::Unrecognised) where it is no database,
+    /// [`Error::Io`](crate::Error::Io), [`Error::Database`](crate::Error::Database).
     pub fn open(path: &Path) -> Result<Self> {
         let path = path.canonicalize().context("open", path)?;
-        if let Err(reason) = system_calls::install() {
-            return Err(Error::Database { action: "open", path, source: reason.into() });
-        }
+        prepare(&path)?;
         let connection = match open_as(&path, OpenFlags::SQLITE_OPEN_READ_ONLY) {
             // A process that was killed has left a log that must be taken up first.
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use persist_queue::Error;
 use persist_queue::sqlite::{Salvaged, salvage};
 
-use super::{beside, exchange, failed, kept_as, rename};
+use super::{beside, exchange, failed, kept_as, rename, with};
 use crate::failure::{Exit, Failure, Result};
 use crate::streams::Streams;
 
@@ -58,10 +58,4 @@ fn remove(path: &Path) -> Result<()> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("remove", path, &error)),
         _ => Ok(()),
     }
-}
-
-fn with(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

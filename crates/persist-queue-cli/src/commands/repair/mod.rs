@@ -3,7 +3,6 @@
 mod database;
 mod folder;
 
-use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -62,9 +61,13 @@ fn exchange(path: &Path, fresh: &Path, old: &Path) -> Result<()> {
 
 fn beside(path: &Path, what: &str) -> PathBuf {
     // `queue/` is `queue`.
-    let mut name: OsString = path.components().collect::<PathBuf>().into();
-    name.push(format!(".{what}"));
-    PathBuf::from(name)
+    with(&path.components().collect::<PathBuf>(), &format!(".{what}"))
+}
+
+fn with(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn rename(from: &Path, to: &Path) -> Result<()> {
