@@ -39,7 +39,7 @@ impl Serializer {
         bytes: Py<PyAny>,
     ) -> PyResult<Py<PyAny>> {
         // An item that Python's own pickle gives is no promise of one.
-        if matches!(self, Self::Pickle { .. }) {
+        if self.is_pickle() {
             return Python::attach(|py| Ok(self.load_as_given(bytes.into_bound(py))?.unbind()));
         }
         let loaded = Python::attach(|py| match self {
