@@ -62,7 +62,7 @@ impl Peer for Mapped {
     fn put(&mut self, payload: &[u8]) {
         self.size = payload.len();
         let at = self.head % (ROOM - self.size - 8);
-        let checksum = crc32c::crc32c(payload);
+        let checksum = crc_fast::crc32_iscsi(payload);
         self.map[at + 8..at + 8 + self.size].copy_from_slice(payload);
         self.map[at..at + 4].copy_from_slice(&checksum.to_le_bytes());
         self.head += self.size + 8;
@@ -72,7 +72,7 @@ impl Peer for Mapped {
         let at = self.tail % (ROOM - self.size - 8);
         self.tail += self.size + 8;
         let payload = self.map[at + 8..at + 8 + self.size].to_vec();
-        assert_eq!(crc32c::crc32c(&payload).to_le_bytes(), self.map[at..at + 4]);
+        assert_eq!(crc_fast::crc32_iscsi(&payload).to_le_bytes(), self.map[at..at + 4]);
         Some(payload.len())
     }
 }

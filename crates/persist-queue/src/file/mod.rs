@@ -8,6 +8,7 @@
 
 #[cfg(feature = "tokio")]
 mod async_queue;
+mod checksum;
 mod commit;
 mod control;
 #[cfg(feature = "legacy")]

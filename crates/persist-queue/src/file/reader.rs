@@ -8,7 +8,8 @@ use super::segment::{self, Segment};
 use crate::error::{Context, Slim};
 use crate::storage::{Access, Storage};
 
-/// How much is read ahead, in bytes.
+/// How much is read ahead, in bytes; more where that ends amid a record of the size of the last one,
+/// which would be read twice.
 const READ_AHEAD: u64 = 128 * 1024;
 
 /// What a reader must know of a log.
@@ -55,6 +56,8 @@ struct Open {
     size: Option<u64>,
     buffer: Vec<u8>,
     start: u64,
+    /// How much the last frame took that was read.
+    frame: u64,
     /// All records of this segment before this sequence number may be shown. There may be more by
     /// now.
     shown_until: u64,
@@ -177,7 +180,7 @@ enum Behind {
 impl Open {
     fn new(segment: Segment, mut buffer: Vec<u8>) -> Self {
         buffer.clear();
-        Self { segment, next: None, size: None, buffer, start: 0, shown_until: 0 }
+        Self { segment, next: None, size: None, buffer, start: 0, frame: 1, shown_until: 0 }
     }
 
     /// The sequence number behind the last record of this segment, where it is known. Records from
@@ -210,10 +213,11 @@ impl Open {
     fn parse(&mut self, offset: u64, end: u64, salt: u32) -> Slim<Parsed<'_>> {
         let left = end.saturating_sub(offset);
         if self.missing(offset, left) {
-            self.fill(offset, READ_AHEAD.min(left))?;
+            self.fill(offset, READ_AHEAD.next_multiple_of(self.frame).min(left))?;
             if self.missing(offset, left) {
                 self.fill(offset, record::needed(&self.buffer) as u64)?;
             }
+            self.frame = record::frame_at(&self.buffer).min(self.buffer.len() as u64).max(1);
         }
         let from = self.buffered(offset).unwrap_or(self.buffer.len());
         Ok(record::parse(&self.buffer[from..], salt))

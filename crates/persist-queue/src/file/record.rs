@@ -16,6 +16,8 @@
 //! one; it is not covered by the checksum and counts only when it is exactly right, so damage to it
 //! can only bring an item back.
 
+use super::checksum::{crc32c, crc32c_append};
+
 /// Bytes in front of the payload.
 pub(super) const HEADER: usize = 24;
 /// Where the completion mark stands in a frame.
@@ -80,7 +82,7 @@ pub(super) fn encode(buffer: &mut Vec<u8>, salt: u32, sequence: u64, payload: &[
 /// The frames of which `bytes`, that this process encoded, consists.
 pub(super) fn frames(mut bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
-        let size = needed(bytes).next_multiple_of(ALIGNMENT).min(bytes.len());
+        let size = (frame_at(bytes) as usize).min(bytes.len());
         let (frame, rest) = bytes.split_at(size);
         bytes = rest;
         (!frame.is_empty()).then_some(frame)
@@ -94,6 +96,11 @@ pub(super) fn needed(bytes: &[u8]) -> usize {
         Some(header) => (number32(header, 0) as usize).max(HEADER),
         None => HEADER,
     }
+}
+
+/// The bytes that the frame at the start of `bytes` takes, padding included, as far as these tell.
+pub(super) fn frame_at(bytes: &[u8]) -> u64 {
+    needed(bytes).next_multiple_of(ALIGNMENT) as u64
 }
 
 /// The payload of the frame at the start of `bytes`, which this process encoded itself.
@@ -138,8 +145,8 @@ pub(super) fn whole(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
 /// The completion mark of a record.
 #[cold]
 pub(super) fn mark(salt: u32, sequence: u64) -> u32 {
-    let seed = crc32c::crc32c(&salt.to_le_bytes());
-    let mark = crc32c::crc32c_append(crc32c::crc32c_append(seed, &sequence.to_le_bytes()), b"done");
+    let seed = crc32c(&salt.to_le_bytes());
+    let mark = crc32c_append(crc32c_append(seed, &sequence.to_le_bytes()), b"done");
     // Zero means: not finished.
     mark.max(1)
 }
@@ -151,7 +158,7 @@ pub(super) fn mark_bytes(mark: u32) -> [u8; 8] {
 
 /// Runs over bytes that start at a multiple of 8, which is faster than over all of the frame.
 fn checksum(salt: u32, length: u32, kind: u32, covered: &[u8]) -> u32 {
-    crc32c::crc32c_append(salt ^ length ^ kind.wrapping_mul(0x9E37_79B1), covered)
+    crc32c_append(salt ^ length ^ kind.wrapping_mul(0x9E37_79B1), covered)
 }
 
 fn number32(header: &[u8; HEADER], at: usize) -> u32 {

@@ -17,6 +17,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checksum::crc32c;
 use crate::error::Context;
 use crate::storage::{Access, Storage, StorageFile};
 use crate::{Error, Result};
@@ -179,14 +180,14 @@ pub(super) fn get_name(field: &[u8]) -> Option<String> {
 /// Writes the checksum of all bytes before into the last four.
 pub(super) fn seal(bytes: &mut [u8]) {
     let end = bytes.len() - 4;
-    let checksum = crc32c::crc32c(&bytes[..end]);
+    let checksum = crc32c(&bytes[..end]);
     bytes[end..].copy_from_slice(&checksum.to_le_bytes());
 }
 
 /// Whether the last four bytes are what [`seal`] writes.
 pub(super) fn is_sealed(bytes: &[u8]) -> bool {
     let (covered, checksum) = bytes.split_at(bytes.len() - 4);
-    crc32c::crc32c(covered).to_le_bytes() == *checksum
+    crc32c(covered).to_le_bytes() == *checksum
 }
 
 pub(super) fn number32(bytes: &[u8], at: usize) -> u32 {

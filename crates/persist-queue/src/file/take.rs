@@ -371,6 +371,11 @@ impl Inside<'_> {
         owner: Owner,
         taken: &[u64],
     ) -> Result<Option<Ticket>> {
+        if let [only] = taken
+            && let Some(at) = self.state.window.finish_only(owner, *only)
+        {
+            return self.finish_only(handle, at);
+        }
         let mut ranges = Held::with_capacity(taken.len());
         for taken in taken {
             self.state.window.release_one(owner, *taken);
@@ -382,6 +387,23 @@ impl Inside<'_> {
                 self.wipe_promise(handle, *taken);
             }
         })
+    }
+
+    /// As [`Inside::finish`], where nothing else is between the tail and the cursor.
+    #[inline]
+    fn finish_only(&mut self, handle: &Handle, at: Position) -> Result<Option<Ticket>> {
+        self.tell_others();
+        let state = &mut *self.state;
+        if let Err(error) = state.save_control() {
+            state.window.unfinish_only(at);
+            let _ = state.save_control();
+            self.wipe_promise(handle, at.sequence);
+            return Err(error);
+        }
+        let ticket = state.note_control(handle.level);
+        self.log.retire(state);
+        self.count_finished(handle, 1);
+        Ok(ticket)
     }
 
     /// Makes released records final. After an error none of them is.

@@ -265,6 +265,29 @@ impl Window {
         std::mem::take(self).finished
     }
 
+    /// Finishes a record that is with `owner` where it is the only one in here, as it is with almost
+    /// every one that is final when it is delivered. Gives its place.
+    pub(super) fn finish_only(&mut self, owner: Owner, sequence: u64) -> Option<Position> {
+        if self.entries.len() != 1 {
+            return None;
+        }
+        let at = self.at(0);
+        let holding = self.holdings.iter_mut().find(|holding| holding.owner == owner)?;
+        if at.sequence != sequence || holding.held.pop_front().is_none() {
+            return None;
+        }
+        self.entries.clear();
+        self.dropped += 1;
+        Some(at)
+    }
+
+    /// Takes [`Window::finish_only`] back: the record waits to be delivered again.
+    pub(super) fn unfinish_only(&mut self, at: Position) {
+        self.dropped -= 1;
+        self.entries.push_back(Entry::new(at.offset, State::Waiting));
+        self.waiting.insert(at.sequence);
+    }
+
     /// Marks released records as finished. Gives those that now need a mark on the disk.
     pub(super) fn finish(&mut self, ranges: &Held) -> Marks {
         for sequence in ranges.iter().cloned().flatten() {
@@ -418,6 +441,27 @@ mod tests {
         let (_, ranges) = window.release_all(ANN).unwrap();
         assert_eq!(window.finish(&ranges), vec![]);
         assert_eq!(window.tail(), None);
+    }
+
+    #[test]
+    fn the_only_record_is_finished_by_its_owner_alone_and_comes_back_after_a_failure() {
+        let mut only = window(&[ANN]);
+        assert_eq!(only.finish_only(BOB, 0), None);
+        assert_eq!(only.finish_only(ANN, 1), None);
+        assert_eq!(only.finish_only(ANN, 0), Some(at(0)));
+        assert_eq!((only.is_empty(), only.tail(), only.unfinished()), (true, None, 0));
+        assert_eq!(only.finish_only(ANN, 0), None);
+
+        only.unfinish_only(at(0));
+        assert_eq!((only.first_waiting(), only.waiting()), (Some(at(0)), 1));
+        assert_eq!(only.finish_only(ANN, 0), None, "it is with nobody");
+        only.take_waiting(0, BOB, true);
+        assert_eq!(only.finish_only(BOB, 0), Some(at(0)));
+        only.push_taken(at(1), ANN, true);
+        assert_eq!(only.tail(), Some(at(1)));
+
+        let mut two = window(&[ANN, ANN]);
+        assert_eq!(two.finish_only(ANN, 0), None, "the other one keeps the tail");
     }
 
     #[test]

@@ -99,6 +99,36 @@ fn another_serializer_is_refused_before_anything_is_touched() {
     assert_eq!(take_all(&plain(&folder)), ["a"]);
 }
 
+/// Around what is kept in memory, read ahead, mapped at once, and held by a segment.
+#[test]
+fn items_of_all_sizes_come_back_in_order_from_memory_and_from_the_disk() {
+    const KIB: usize = 1024;
+    let folder = folder();
+    let sizes = [1, 70 * KIB, 32 * KIB, 3, 131_040, 131_048, 65_512, 300 * KIB, 0, 2048 * KIB, 7];
+    let items: Vec<String> = sizes
+        .iter()
+        .cycle()
+        .take(60)
+        .zip(0..)
+        .map(|(size, n)| format!("{n}{}", "x".repeat(*size)))
+        .collect();
+    let options = || Options::new().chunk_bytes(1 << 20).autosave(true);
+    let queue = open_with(&folder, options());
+    for item in &items {
+        queue.put(item.clone()).unwrap();
+    }
+    for item in &items[..20] {
+        assert!(
+            take(&queue).as_deref() == Some(item.as_str()),
+            "item {}",
+            item.trim_end_matches('x')
+        );
+    }
+    drop(queue);
+    let rest = take_all(&open_with(&folder, options()));
+    assert!(rest == items[20..], "{} items of 40", rest.len());
+}
+
 #[test]
 fn a_drained_queue_holds_less_than_two_chunks() {
     let folder = folder();

@@ -11,7 +11,7 @@ fn begin_segment(dir: &Path, sequence: u64) {
     let mut header = fs::read(dir.join("q00000")).unwrap();
     header.truncate(128);
     header[16..24].copy_from_slice(&sequence.to_le_bytes());
-    let checksum = crc32c::crc32c(&header[..124]);
+    let checksum = crc_fast::crc32_iscsi(&header[..124]);
     header[124..].copy_from_slice(&checksum.to_le_bytes());
     fs::write(dir.join("q00001"), header).unwrap();
 }
