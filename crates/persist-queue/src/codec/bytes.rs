@@ -19,4 +19,8 @@ impl Codec<Vec<u8>> for Bytes {
     fn decode(&self, bytes: &[u8]) -> Result<Vec<u8>, CodecError> {
         Ok(bytes.to_vec())
     }
+
+    fn decodes_anything(&self) -> bool {
+        true
+    }
 }

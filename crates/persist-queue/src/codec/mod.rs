@@ -39,4 +39,9 @@ pub trait Codec<T> {
     fn encode(&self, item: &T, into: &mut Vec<u8>) -> Result<(), CodecError>;
     /// Makes the item of its bytes, exactly as [`Codec::encode`] wrote them.
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError>;
+    /// Whether [`Codec::decode`] makes an item of whatever bytes there are. A queue need not keep
+    /// them for the case that it cannot then, and makes them final in one step with taking them.
+    fn decodes_anything(&self) -> bool {
+        false
+    }
 }

@@ -203,8 +203,12 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
         self.untold.tell()?;
         with_buffer(|payload| {
             let owner = this_thread();
-            let taken = self.store.take_number(&mut Thread, owner, wait, payload).now()?;
-            let taken = self.store.hold(owner, taken);
+            if self.codec.decodes_anything() {
+                let taken = self.store.take_delivered(owner, wait, payload)?;
+                return taken.map(|sequence| self.decode_record(sequence, payload)).transpose();
+            }
+            let taken = self.store.take_number(&mut Thread, owner, wait, payload, false).now()?;
+            let taken = taken.map(|sequence| self.store.hold(owner, sequence));
             taken.map(|taken| self.deliver(taken, payload)).transpose()
         })
     }
@@ -270,9 +274,13 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     #[inline]
     pub(super) fn decode(&self, taken: &mut Taken<'_>, payload: &[u8]) -> Slim<T> {
         taken.otherwise(Fate::Undecodable);
+        self.decode_record(taken.sequence(), payload)
+    }
+
+    #[inline]
+    fn decode_record(&self, sequence: u64, payload: &[u8]) -> Slim<T> {
         self.codec.decode(payload).map_err(|source| {
-            let (path, sequence) = (self.store.dir().to_owned(), taken.sequence());
-            Error::Decode { path, sequence, source }.into()
+            Error::Decode { path: self.store.dir().to_owned(), sequence, source }.into()
         })
     }
 
@@ -304,9 +312,7 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
         let Some(sequence) = now(self.store.peek(&mut Thread, &mut payload))? else {
             return Ok(None);
         };
-        let path = || self.store.dir().to_owned();
-        let decoded = self.codec.decode(&payload);
-        decoded.map(Some).map_err(|source| Error::Decode { path: path(), sequence, source })
+        Ok(self.decode_record(sequence, &payload).map(Some)?)
     }
 
     /// How many items wait.

@@ -20,7 +20,7 @@ use super::take::Fate;
 use super::window::Owner;
 use crate::error::{Context, Slim};
 use crate::process::fork;
-use crate::wait::{Attempt, Call, Host, Outcome, Signal, Wait, Waiting};
+use crate::wait::{Attempt, Call, Host, Outcome, Signal, Thread, Wait, Waiting};
 use crate::{Durability, Error, Result};
 
 pub use super::log::Patience;
@@ -109,12 +109,13 @@ impl FileStore {
 
     /// The attachment of this process, whatever was closed; nothing in a child that has none.
     fn existing(&self) -> Option<Arc<Attachment>> {
-        let alive = |attachment: &Arc<Attachment>| attachment.log.generation == fork::generation();
-        if alive(&self.first) {
-            return Some(Arc::clone(&self.first));
-        }
+        if self.is_first() { Some(Arc::clone(&self.first)) } else { self.existing_in_child() }
+    }
+
+    #[cold]
+    fn existing_in_child(&self) -> Option<Arc<Attachment>> {
         let later = self.later.load_full()?;
-        if alive(&later) {
+        if later.log.generation == fork::generation() {
             return Some(later);
         }
         std::mem::forget(later);
@@ -246,16 +247,36 @@ impl FileStore {
     where
         H::Error: From<Error>,
     {
-        match self.take_number(host, owner, wait, into) {
-            Call::Done(taken) => Call::Done(taken.map(|taken| self.hold(owner, taken))),
-            Call::Waits(taken) => {
-                Call::Waits(Box::pin(async move { Ok(self.hold(owner, taken.await?)) }))
+        match self.take_number(host, owner, wait, into, false) {
+            Call::Done(taken) => {
+                Call::Done(taken.map(|taken| taken.map(|taken| self.hold(owner, taken))))
             }
+            Call::Waits(taken) => Call::Waits(Box::pin(async move {
+                Ok(taken.await?.map(|taken| self.hold(owner, taken)))
+            })),
         }
     }
 
-    /// As [`FileStore::take`]; gives the record's number, which the caller is to hold at once. What
-    /// is larger than a number goes through memory, which takes as long as a sixth of the call.
+    /// As [`FileStore::take`], for a thread that can deliver whatever bytes there are: they are delivered
+    /// with that. Gives the record's number.
+    ///
+    /// # Errors
+    /// As [`FileStore::take`] and [`Taken::settle`].
+    #[inline]
+    pub fn take_delivered(&self, owner: u64, wait: Wait, into: &mut Vec<u8>) -> Slim<Option<u64>> {
+        let finish = self.options.autosave && self.options.durability == Durability::Process;
+        let taken = self.take_number(&mut Thread, owner, wait, into, finish).now()?;
+        if let Some(sequence) = taken
+            && !finish
+        {
+            self.hold(owner, sequence).settle(&mut Thread, Fate::Delivered).now()?;
+        }
+        Ok(taken)
+    }
+
+    /// As [`FileStore::take`]; gives the record's number, which the caller is to hold at once unless
+    /// it is to `finish` with that. What is larger than a number goes through memory, which takes as long as a
+    /// sixth of the call.
     #[inline]
     pub(super) fn take_number<H: Host>(
         &self,
@@ -263,13 +284,14 @@ impl FileStore {
         owner: u64,
         wait: Wait,
         into: &mut Vec<u8>,
+        finish: bool,
     ) -> Call<Took<u64, H::Error>, impl Future<Output = Took<u64, H::Error>>>
     where
         H::Error: From<Error>,
     {
         let mut attempt = move |log: &Log, handle: &Handle| {
             into.clear();
-            log.take(handle, owner, into)
+            log.take(handle, owner, into, finish)
         };
         let first = self.first(&mut attempt);
         if let Ok(Attempt::Done(sequence)) = first {
@@ -287,15 +309,15 @@ impl FileStore {
     /// As [`FileStore::take`].
     pub fn take_at_once(&self, owner: u64, into: &mut Vec<u8>) -> Slim<Option<Taken<'_>>> {
         into.clear();
-        match self.first(&mut |log, handle| log.take(handle, owner, into))? {
-            Attempt::Done(sequence) => Ok(self.hold(owner, Some(sequence))),
+        match self.first(&mut |log, handle| log.take(handle, owner, into, false))? {
+            Attempt::Done(sequence) => Ok(Some(self.hold(owner, sequence))),
             Attempt::Busy | Attempt::NotYet | Attempt::NotBefore(_) => Ok(None),
         }
     }
 
     #[inline]
-    pub(super) fn hold(&self, owner: u64, sequence: Option<u64>) -> Option<Taken<'_>> {
-        sequence.map(|sequence| Taken::new(self, owner, sequence))
+    pub(super) fn hold(&self, owner: u64, sequence: u64) -> Taken<'_> {
+        Taken::new(self, owner, sequence)
     }
 
     /// Says that records which one owner took are delivered, all together: at level `disk` that is one
@@ -598,21 +620,29 @@ impl<'a> Taken<'a> {
     where
         H::Error: From<Error>,
     {
-        let Some(attachment) = self.store.existing() else {
-            std::mem::forget(self);
-            return Call::Done(Ok(()));
+        let store = self.store;
+        // To count one more that uses it takes as long as to save the tail.
+        let later = (!store.is_first()).then(|| store.existing_in_child());
+        let attachment = match &later {
+            None => &store.first,
+            Some(Some(later)) => later,
+            Some(None) => {
+                std::mem::forget(self);
+                return Call::Done(Ok(()));
+            }
         };
         self.otherwise = Fate::GivenBack;
         let wary =
             H::MAY_VANISH && fate == Fate::Delivered && self.must_promise(&attachment.handle);
         let mut first = Ok(Attempt::Busy);
         if !wary {
-            first = self.try_settle(&attachment, fate, attachment.handle.patience);
+            first = self.try_settle(attachment, fate, attachment.handle.patience);
             if let Ok(Attempt::Done(None)) = first {
                 std::mem::forget(self);
                 return Call::Done(Ok(()));
             }
         }
+        let attachment = Arc::clone(attachment);
         Call::Waits(Box::pin(async move {
             if wary {
                 self.promise(host).await?;

@@ -31,18 +31,23 @@ pub enum Fate {
 const MARKS_AHEAD: u64 = 1024;
 
 impl Log {
-    /// Takes the next record. Its payload is appended to `into`.
+    /// Takes the next record, and makes it final where `finish` says so, at level `process` only. Its
+    /// payload is appended to `into`.
+    #[inline]
     pub(super) fn take(
         &self,
         handle: &Handle,
         thread: u64,
         into: &mut Vec<u8>,
+        finish: bool,
     ) -> Slim<Attempt<u64>> {
         let Some(mut inside) = self.enter(handle.patience)? else { return Ok(Attempt::Busy) };
         inside.may_consume(handle)?;
         let owner = Owner { handle: handle.id, thread };
         let Some(sequence) = inside.take(handle, owner, into)? else { return Ok(Attempt::NotYet) };
-        if handle.autosave {
+        if finish {
+            inside.finish_delivered(handle, owner, &[sequence])?;
+        } else if handle.autosave {
             inside.state.pins += 1;
         }
         drop(inside);
