@@ -36,10 +36,14 @@ def timed(name, function):
     result[name] = (clock() - start) / COUNT
 
 
-def all_three():
-    queue.put(ITEM)
+def finish_one():
     queue.get()
     queue.task_done()
+
+
+def all_three():
+    queue.put(ITEM)
+    finish_one()
 
 
 with tempfile.TemporaryDirectory() as folder:
@@ -51,6 +55,10 @@ with tempfile.TemporaryDirectory() as folder:
     for _ in range(COUNT):
         queue.put(ITEM)
     timed("get, autosave", queue.get)
+    queue = persistqueue.Queue(folder + "/finishing")
+    for _ in range(COUNT):
+        queue.put(ITEM)
+    timed("get, task_done", finish_one)
     queue = persistqueue.Queue(folder + "/together")
     timed("put, get, task_done", all_three)
     del queue
