@@ -10,16 +10,16 @@ use persist_queue::wait::{Host, Task};
 use persist_queue::{DictOptions, Error};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyTuple};
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::async_dict_walk::AsyncDictIterator;
 use crate::async_sqlqueue::Loop;
-use crate::dict::{Part, from_key, missing, options, storable, to_key};
+use crate::dict::{Part, as_bytes, codec, from_key, missing, options, storable, to_key};
 use crate::errors::Raised;
 use crate::event_loop::LoopClock;
 use crate::first_call::FirstCall;
+use crate::items::ItemCodec;
 use crate::operation::{Errands, Given, Operation, given, none};
-use crate::serializer::Serializer;
 
 /// A dictionary in a database, for tasks.
 #[pyclass(subclass, frozen, module = "persistqueue._native")]
@@ -34,7 +34,7 @@ pub(crate) struct AsyncSqliteDict {
 struct Plan {
     path: PathBuf,
     options: DictOptions,
-    serializer: Serializer,
+    serializer: ItemCodec,
 }
 
 /// One call of it.
@@ -81,20 +81,11 @@ impl Call {
 
     async fn dump(&self, value: Py<PyAny>) -> PyResult<Vec<u8>> {
         let dumped = self.plan()?.serializer.dump_later(&self.errands, value).await?;
-        Python::attach(|py| {
-            let dumped = dumped.bind(py);
-            let bytes = dumped.cast::<PyBytes>().map_err(|_| {
-                let kind = dumped.get_type();
-                let text = format!("a dictionary's serializer must give bytes, and gave {kind}");
-                PyTypeError::new_err(text)
-            })?;
-            Ok(bytes.as_bytes().to_vec())
-        })
+        Python::attach(|py| as_bytes(dumped.bind(py)))
     }
 
     pub(crate) async fn load(&self, data: &[u8]) -> Given {
-        let bytes = Python::attach(|py| PyBytes::new(py, data).into_any().unbind());
-        self.plan()?.serializer.load_later(&self.errands, bytes).await
+        self.plan()?.serializer.load_later(&self.errands, data).await
     }
 
     /// The value of a key, if it is there.
@@ -192,8 +183,8 @@ impl AsyncSqliteDict {
         durability: &Bound<'_, PyAny>,
         timeout: f64,
     ) -> PyResult<()> {
+        let serializer = codec(serializer, serializer_name, &name, &path)?;
         let options = options(name, durability, timeout)?;
-        let serializer = Serializer::for_rows(serializer, serializer_name)?;
         self.plan
             .set(Plan { path, options, serializer })
             .map_err(|_| PyValueError::new_err("the dictionary is open already"))

@@ -116,8 +116,7 @@ impl Call {
 
     async fn load(&self, payload: &[u8]) -> Given {
         let open = Self::open(&self.queue)?;
-        let bytes = Python::attach(|py| PyBytes::new(py, payload).into_any().unbind());
-        open.serializer.load_later(&self.errands, bytes).await
+        open.serializer.load_later(&self.errands, payload).await
     }
 
     async fn put(&mut self, item: Py<PyAny>, wait: Wait) -> Given {

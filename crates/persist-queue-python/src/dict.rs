@@ -2,8 +2,8 @@
 //! be this class itself.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use persist_queue::DictOptions;
@@ -18,6 +18,7 @@ use pyo3::types::{PyBytes, PyModule, PyString, PyTuple};
 use crate::errors::Raised;
 use crate::green::Green;
 use crate::host::Caller;
+use crate::items::ItemCodec;
 use crate::options::level;
 use crate::serializer::Serializer;
 
@@ -26,7 +27,7 @@ use crate::serializer::Serializer;
 #[derive(Debug)]
 pub(crate) struct SqliteDict {
     store: DictStore,
-    serializer: Serializer,
+    serializer: ItemCodec,
     green: Green,
 }
 
@@ -47,7 +48,7 @@ impl SqliteDict {
     }
 
     fn dump(&self, value: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-        Ok(self.serializer.dump(value)?.as_bytes().to_vec())
+        as_bytes(&self.serializer.dump_as_given(value)?)
     }
 }
 
@@ -58,12 +59,13 @@ impl SqliteDict {
         py: Python<'_>,
         path: PathBuf,
         name: String,
+        serializer: &Bound<'_, PyAny>,
+        serializer_name: &str,
         durability: &Bound<'_, PyAny>,
         timeout: f64,
     ) -> PyResult<Self> {
+        let serializer = codec(serializer, serializer_name, &name, &path)?;
         let options = options(name, durability, timeout)?;
-        let pickle = py.import("persistqueue.serializers")?.getattr("pickle")?;
-        let serializer = Serializer::new(&pickle, "pickle")?;
         let store = py.detach(move || DictStore::open(&path, options)).map_err(Raised::from)?;
         Ok(Self { store, serializer, green: Green::default() })
     }
@@ -214,6 +216,26 @@ impl SqliteDict {
     fn items(slf: Bound<'_, Self>, backwards: bool) -> DictIterator {
         DictIterator::new(slf, Part::Items, backwards)
     }
+}
+
+/// How the values of a dictionary are serialized.
+pub(crate) fn codec(
+    serializer: &Bound<'_, PyAny>,
+    serializer_name: &str,
+    name: &str,
+    path: &Path,
+) -> PyResult<ItemCodec> {
+    let serializer = Arc::new(Serializer::for_rows(serializer, serializer_name)?);
+    Ok(ItemCodec::new(serializer, format!("{name} in {}", path.display())))
+}
+
+/// What the serializer made of a value.
+pub(crate) fn as_bytes(dumped: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let bytes = dumped.cast::<PyBytes>().map_err(|_| {
+        let kind = dumped.get_type();
+        PyTypeError::new_err(format!("a dictionary's serializer must give bytes, and gave {kind}"))
+    })?;
+    Ok(bytes.as_bytes().to_vec())
 }
 
 /// How a dictionary is to be opened.

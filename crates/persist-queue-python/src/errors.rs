@@ -1,7 +1,9 @@
 //! Errors of the core as the exceptions of `persistqueue.exceptions` and of Python itself.
 
 use persist_queue::Error;
-use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
+use persist_queue::codec::{Envelope, Untrusted};
+use persist_queue::sql::Row;
+use pyo3::exceptions::{PyException, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyModule};
@@ -40,16 +42,66 @@ pub(crate) fn not_held(py: Python<'_>) -> PyErr {
 }
 
 /// `persistqueue.exceptions.UndecodableError`, for a row that the serializer could not read.
-pub(crate) fn undecodable(py: Python<'_>, place: &str, id: i64, cause: PyErr) -> PyResult<PyErr> {
+pub(crate) fn undecodable(py: Python<'_>, place: &str, row: &Row, cause: PyErr) -> PyResult<PyErr> {
+    let id = row.id;
     let kind = cause.get_type(py);
-    let name = kind.name()?;
+    let (name, hint) = (kind.name()?, hint(&row.data));
     let text = format!(
-        "row {id} of {place} cannot be deserialized ({name}: {cause}); it stays, and is not tried \
-         again here before update(item, id={id}) mends it or the queue is opened anew"
+        "row {id} of {place} cannot be deserialized ({name}: {cause}{hint}); it stays, and is not \
+         tried again here before update(item, id={id}) mends it or the queue is opened anew"
     );
+    raised_from(py, &text, Some(id), cause)
+}
+
+/// The error of a serializer that could not read an item of `place`: with the place, where it was not
+/// trusted, or is signed or encrypted; as it is otherwise.
+pub(crate) fn explained(py: Python<'_>, place: &str, bytes: &[u8], cause: PyErr) -> PyErr {
+    let text = if is_untrusted(py, &cause) {
+        format!("an item of {place} was refused: {}", cause.value(py))
+    } else if Envelope::of(bytes).is_some() && cause.is_instance_of::<PyException>(py) {
+        format!("an item of {place} cannot be deserialized{}", hint(bytes))
+    } else {
+        return cause;
+    };
+    raised_from(py, &text, None, cause).unwrap_or_else(|error| error)
+}
+
+/// `persistqueue.exceptions.UntrustedError`.
+pub(crate) fn untrusted(py: Python<'_>, refusal: &Untrusted) -> PyResult<PyErr> {
+    let (reason, key) = match refusal {
+        Untrusted::UnknownKey { key, .. } => ("unknown key", Some(key)),
+        Untrusted::Forged { key, .. } => ("forged", Some(key)),
+        _ => ("unprotected", None),
+    };
     let details = PyDict::new(py);
-    details.set_item("id", id)?;
-    let error = own(py, "UndecodableError", &text, Some(&details))?;
+    details.set_item("reason", reason)?;
+    details.set_item("key", key)?;
+    own(py, "UntrustedError", &refusal.to_string(), Some(&details))
+}
+
+fn is_untrusted(py: Python<'_>, error: &PyErr) -> bool {
+    class(py, "UntrustedError").is_ok_and(|class| error.is_instance(py, &class))
+}
+
+/// What to do about an item that was signed or encrypted, and read as if it was not.
+fn hint(bytes: &[u8]) -> String {
+    Envelope::of(bytes).map_or_else(String::new, |envelope| {
+        format!("; the item is {envelope}: open it with persistqueue.serializers.Signed or Encrypted, as it was put")
+    })
+}
+
+/// An `UndecodableError`, or an `UntrustedError` that says of `cause` what that says.
+fn raised_from(py: Python<'_>, text: &str, id: Option<i64>, cause: PyErr) -> PyResult<PyErr> {
+    let details = PyDict::new(py);
+    details.set_item("id", id.unwrap_or(0))?;
+    let mut name = "UndecodableError";
+    if is_untrusted(py, &cause) {
+        name = "UntrustedError";
+        for detail in ["reason", "key"] {
+            details.set_item(detail, cause.value(py).getattr(detail)?)?;
+        }
+    }
+    let error = own(py, name, text, Some(&details))?;
     error.set_cause(py, Some(cause));
     Ok(error)
 }
@@ -116,8 +168,11 @@ fn own(
     text: &str,
     details: Option<&Bound<'_, PyDict>>,
 ) -> PyResult<PyErr> {
+    Ok(PyErr::from_value(class(py, name)?.call((text,), details)?))
+}
+
+fn class<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let import = || py.import("persistqueue.exceptions").map(Bound::unbind);
-    let module = MODULE.get_or_try_init(py, import)?.bind(py);
-    Ok(PyErr::from_value(module.getattr(name)?.call((text,), details)?))
+    MODULE.get_or_try_init(py, import)?.bind(py).getattr(name)
 }

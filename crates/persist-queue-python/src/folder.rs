@@ -10,6 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::errors::Raised;
+use crate::items::ItemCodec;
 use crate::legacy::ThroughSerializer;
 use crate::options::level;
 use crate::serializer::Serializer;
@@ -24,7 +25,7 @@ pub(crate) struct FolderQueue {
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) store: Arc<FileStore>,
-    pub(crate) serializer: Arc<Serializer>,
+    pub(crate) serializer: ItemCodec,
     pub(crate) given: Given,
 }
 
@@ -105,6 +106,7 @@ impl FolderQueue {
             .detach(|| FileStore::open(&folder, serializer_name, options, Patience::Leave))
             .map_err(Raised::from)?;
         let (serializer, durability) = (serializer.unbind(), durability.unbind());
+        let codec = ItemCodec::new(codec, path.clone());
         let given = Given { path, maxsize, chunksize, autosave, serializer, durability };
         self.open
             .set(Open { store: Arc::new(store), serializer: codec, given })

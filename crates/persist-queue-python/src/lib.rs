@@ -19,12 +19,14 @@ mod green;
 mod held;
 mod host;
 mod ids;
+mod items;
 mod legacy;
 mod opening;
 mod operation;
 mod options;
 mod owner;
 mod plain_pickle;
+mod protection;
 mod queue;
 mod rows;
 mod serializer;
@@ -56,6 +58,8 @@ mod _native {
     use super::finding::find_queue;
     #[pymodule_export]
     use super::folder::FolderQueue;
+    #[pymodule_export]
+    use super::protection::Protection;
     #[pymodule_export]
     use super::queue::FileQueue;
     #[pymodule_export]

@@ -105,7 +105,7 @@ impl RowCodec {
             Some(table) => format!("{table} in {}", self.path),
             None => self.path.clone(),
         };
-        undecodable(py, &place, row.id, error).unwrap_or_else(|error| error)
+        undecodable(py, &place, row, error).unwrap_or_else(|error| error)
     }
 }
 

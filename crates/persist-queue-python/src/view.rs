@@ -8,6 +8,7 @@ use persist_queue::file::FileView as CoreView;
 use pyo3::prelude::*;
 
 use crate::errors::{Raised, empty};
+use crate::items::ItemCodec;
 use crate::serializer::Serializer;
 
 /// What a queue held when it was looked at.
@@ -15,7 +16,7 @@ use crate::serializer::Serializer;
 #[derive(Debug)]
 pub(crate) struct FileView {
     path: PathBuf,
-    serializer: Arc<Serializer>,
+    serializer: Arc<ItemCodec>,
     name: String,
     view: Mutex<Option<CoreView>>,
 }
@@ -50,6 +51,7 @@ impl FileView {
     ) -> PyResult<Self> {
         let view = Mutex::new(Some(py.detach(|| look(&path, &serializer_name))?));
         let serializer = Arc::new(Serializer::new(serializer, &serializer_name)?);
+        let serializer = Arc::new(ItemCodec::new(serializer, path.display().to_string()));
         Ok(Self { path, serializer, name: serializer_name, view })
     }
 
@@ -98,7 +100,7 @@ impl FileView {
 #[pyclass(frozen, module = "persistqueue._native")]
 #[derive(Debug)]
 pub(crate) struct FileItems {
-    serializer: Arc<Serializer>,
+    serializer: Arc<ItemCodec>,
     view: Mutex<CoreView>,
 }
 

@@ -3,24 +3,42 @@
 mod bytes;
 #[cfg(feature = "cbor")]
 mod cbor;
+#[cfg(feature = "encrypted")]
+mod encrypted;
+#[cfg(feature = "signed")]
+mod envelope;
 #[cfg(feature = "json")]
 mod json;
+#[cfg(feature = "signed")]
+mod keys;
 #[cfg(feature = "msgpack")]
 mod msgpack;
 #[cfg(feature = "pickle")]
 mod pickle;
+#[cfg(feature = "signed")]
+mod signed;
+#[cfg(all(test, feature = "encrypted"))]
+mod tests;
 
 use std::error::Error as StdError;
 
 pub use bytes::Bytes;
 #[cfg(feature = "cbor")]
 pub use cbor::Cbor;
+#[cfg(feature = "encrypted")]
+pub use encrypted::Encrypted;
+#[cfg(feature = "signed")]
+pub use envelope::{Envelope, Untrusted};
 #[cfg(feature = "json")]
 pub use json::Json;
+#[cfg(feature = "signed")]
+pub use keys::Keys;
 #[cfg(feature = "msgpack")]
 pub use msgpack::MessagePack;
 #[cfg(feature = "pickle")]
 pub use pickle::Pickle;
+#[cfg(feature = "signed")]
+pub use signed::Signed;
 
 /// What a codec says when it cannot.
 pub type CodecError = Box<dyn StdError + Send + Sync>;
