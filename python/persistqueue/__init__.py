@@ -33,6 +33,7 @@ from persistqueue.exceptions import (
     SerializerMismatchError,
     UndecodableError,
     UnrecognisedError,
+    UntrustedError,
 )
 from persistqueue.mysqlqueue import MySQLAckQueue, MySQLPriorityQueue, MySQLQueue
 from persistqueue.pdict import PDict
@@ -93,6 +94,7 @@ __all__ = [
     "UniqueAckQ",
     "UniqueQ",
     "UnrecognisedError",
+    "UntrustedError",
     "__author__",
     "__license__",
     "__version__",

@@ -6,6 +6,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 from persistqueue.serializers import cbor2, json, msgpack, pickle
+from persistqueue.serializers._protected import Protected
 
 
 class Serializer(Protocol):
@@ -58,7 +59,12 @@ _OURS = {cbor2: "cbor2", json: "json", msgpack: "msgpack", pickle: "pickle"}
 
 
 def serializer_name(serializer: Any) -> str:
-    """Names a serializer: ours, by its own `name`, or by where it is defined."""
+    """Names a serializer: ours, by its own `name`, or by where it is defined.
+
+    Protection has no name: it can begin and end in a queue that holds items.
+    """
+    while isinstance(serializer, Protected):
+        serializer = serializer.serializer
     if isinstance(serializer, ModuleType) and serializer in _OURS:
         return _OURS[serializer]
     name = getattr(serializer, "name", None)

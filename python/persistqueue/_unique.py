@@ -17,6 +17,13 @@ Spell = Callable[[Any], tuple[Any, Any]]
 
 def speller(serializer: Any) -> Spell:
     """Gives the function that spells the items of a queue with this serializer."""
+    if isinstance(serializer, serializers.Encrypted):
+        raise ValueError(
+            "a unique queue cannot be encrypted: equal items are not equal bytes there; use Signed"
+        )
+    if isinstance(serializer, serializers.Signed):
+        inside = speller(serializer.serializer)
+        return lambda item: serializer.spell(inside(item))
     if serializer in (serializers.pickle, pickle):
         return lambda item: _twice(serializer.dumps, _canonical_or_as_is, item)
     if serializer in (serializers.msgpack, serializers.cbor2):

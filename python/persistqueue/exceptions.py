@@ -24,6 +24,7 @@ __all__ = [
     "SerializerMismatchError",
     "UndecodableError",
     "UnrecognisedError",
+    "UntrustedError",
 ]
 
 
@@ -81,12 +82,25 @@ class NotHeldError(PersistQueueError):
 
 
 class UndecodableError(PersistQueueError):
-    """A row that the serializer could not read; its error is the `__cause__`. The row stays."""
+    """An item that the serializer could not read; its error is the `__cause__`. It stays."""
 
     def __init__(self, *args: object, id: int = 0) -> None:
         super().__init__(*args)
         self.id = id
-        """The row's number."""
+        """The row's number; 0 in a folder or a dictionary."""
+
+
+class UntrustedError(UndecodableError):
+    """An item that `Signed` or `Encrypted` refused: nothing of it was deserialized."""
+
+    def __init__(
+        self, *args: object, id: int = 0, reason: str = "", key: str | None = None
+    ) -> None:
+        super().__init__(*args, id=id)
+        self.reason = reason
+        """`"unprotected"`, `"unknown key"` or `"forged"`."""
+        self.key = key
+        """The name of the key that the item names, in hexadecimal digits."""
 
 
 class SerializerMismatchError(PersistQueueError):

@@ -7,8 +7,11 @@ from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from persistqueue import serializers
 from persistqueue._folder import Durability, StrPath
+from persistqueue._handover import findable, found
 from persistqueue._native import SqliteDict
+from persistqueue._serializer import RowSerializer, Serializer, serializer_name
 from persistqueue._views import Items, Keys, Values
 
 if TYPE_CHECKING:
@@ -29,8 +32,9 @@ class PDict(dict[K, V]):
     - `durability`: what a finished change survives: `"disk"` also a dead machine; `"process"` and a
       number of seconds a killed process.
     - `timeout`: how many seconds a call waits while another process holds the database's lock.
+    - `serializer`: for the values, which it has to make into bytes.
 
-    Keys are text, bytes, numbers, None, and tuples of those. Values are pickled: a value that is
+    Keys are text, bytes, numbers, None, and tuples of those. Values are serialized: a value that is
     changed after it was taken out has to be set again. Iteration follows the order in which the
     keys were first set, needs no memory, and does not mind changes meanwhile.
     """
@@ -46,15 +50,19 @@ class PDict(dict[K, V]):
         *,
         durability: Durability = "disk",
         timeout: float = 10.0,
+        serializer: Serializer | RowSerializer = serializers.pickle,
     ) -> None:
         self.path = path
         self.name = name
         self.multithreading = multithreading
         self.durability = durability
         self.timeout = timeout
+        self.serializer = serializer
         folder = os.fspath(path)
         file = folder if folder == _MEMORY else os.path.join(folder, "data.db")
-        self._native = SqliteDict(file, name, durability, timeout)
+        self._native = SqliteDict(
+            file, name, serializer, serializer_name(serializer), durability, timeout
+        )
 
     # --- one key ---------------------------------------------------------------------------------
 
@@ -199,6 +207,7 @@ class PDict(dict[K, V]):
         if self.path == _MEMORY:
             raise TypeError("a dictionary in memory cannot be pickled: only this process has it")
         state = {name: value for name, value in self.__dict__.items() if name != "_native"}
+        state["serializer"] = findable(self.serializer)
         return _new, (type(self),), {**state, "path": os.path.abspath(self.path)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -210,6 +219,7 @@ class PDict(dict[K, V]):
             self.multithreading,
             durability=self.durability,
             timeout=self.timeout,
+            serializer=found(self.serializer),
         )
 
 

@@ -23,7 +23,9 @@ def test_every_test_that_the_compatibility_page_names_exists() -> None:
     assert tests - defined == set()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/design.md", "docs/performance.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/design.md", "docs/performance.md", "docs/reliability.md"]
+)
 def test_every_file_that_a_page_links_exists(page: str) -> None:
     links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text())
     assert links
@@ -31,7 +33,20 @@ def test_every_file_that_a_page_links_exists(page: str) -> None:
         assert ((ROOT / page).parent / link).exists(), link
 
 
+def test_the_examples_of_the_page_on_pickles_do_what_they_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs/pickle-safety.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", page, re.DOTALL)
+    assert len(blocks) >= 6
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code, shown in blocks:
+        exec(code, names)
+        assert capsys.readouterr().out == shown, code
+
+
 def test_every_file_that_the_design_names_exists() -> None:
     text = (ROOT / "docs/design.md").read_text()
-    for name in re.findall(r"`((?:file|process|storage)/\w+\.rs)`", text):
+    for name in re.findall(r"`((?:codec|file|process|storage)/\w+\.rs)`", text):
         assert (ROOT / "crates/persist-queue/src" / name).exists(), name

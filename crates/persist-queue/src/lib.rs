@@ -26,12 +26,13 @@
 //! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
 //!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue` and `AsyncMySqlAckQueue` are what is
 //!   in databases.
-//! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes.
+//! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes; and, around
+//!   one of these, `Signed` and `Encrypted`.
 //! * [`FileView`] looks at a queue and changes nothing.
 //! * [`any`] opens whatever queue a path or URL names, as a queue of bytes.
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
 //!
-//! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `legacy` (converts folders that the
+//! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `signed`, `encrypted`, `legacy` (converts folders that the
 //! Python library persist-queue wrote), `sqlite` (default), `mysql`, `tokio`, `simulation` (a disk in memory, for tests).
 
 #[cfg(feature = "sqlite")]
@@ -72,3 +73,7 @@ pub use wait::Wait;
 #[cfg(all(doctest, feature = "msgpack"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "json", feature = "signed"))]
+#[doc = include_str!("../../../docs/pickle-safety.md")]
+struct PickleSafety;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::room::give_up_reserve;
 use super::system_calls;
@@ -54,6 +55,9 @@ fn keep_waiting(tries: i32) -> bool {
 /// Opens a connection. Whoever uses it calls [`wait_for_lock`] before.
 pub(super) fn open(place: &Place) -> Result<Connection> {
     prepare(place.path())?;
+    if let Place::File(path) = place {
+        make_file(path);
+    }
     let opened = match open_raw(place) {
         Err(error) if is_disk_full(&error) && give_up_reserve(place) => open_raw(place),
         opened => opened,
@@ -69,6 +73,15 @@ pub(super) fn prepare(path: &Path) -> Result<()> {
         source: reason.into(),
     };
     system_calls::install().map_err(failed)
+}
+
+/// Makes the database's file, where there is none, with the rights that the umask leaves. SQLite would
+/// keep other users from writing, and gives what it makes later the rights that this file has.
+pub(super) fn make_file(path: &Path) {
+    let (kind, rights) = (FileType::RegularFile, Mode::from_raw_mode(0o666));
+    // Made and not opened: closing it would end locks that another thread has got on it meanwhile. Where
+    // it cannot be made so, or is there already, SQLite makes or opens it as ever, or says why not.
+    let _made = mknodat(CWD, path, kind, rights, 0);
 }
 
 fn open_raw(place: &Place) -> rusqlite::Result<Connection> {

@@ -9,7 +9,7 @@ use std::path::Path;
 use rusqlite::types::Value;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Params, Row, params_from_iter};
 
-use super::connection::{explain, prepare};
+use super::connection::{explain, make_file, prepare};
 use super::schema::quote;
 use crate::Result;
 
@@ -87,6 +87,7 @@ impl Schema {
 }
 
 fn write(old: &Connection, schema: &Schema, to: &Path) -> rusqlite::Result<Vec<Salvaged>> {
+    make_file(to);
     let new = Connection::open(to)?;
     let transaction = new.unchecked_transaction()?;
     let mut salvaged = Vec::new();
