@@ -31,7 +31,7 @@ class Kind:
         with closing(self.open(place, serializer)) as opened:
             item = opened.get(timeout=5)
             opened.task_done()
-            if hasattr(opened, "ack"):
+            if hasattr(opened, "ack") and item is not None:
                 assert opened.ack(item)
             return item
 
@@ -60,7 +60,7 @@ class AsyncKind(Kind):
             done = opened.task_done()
             if hasattr(done, "__await__"):
                 await done
-            if hasattr(opened, "ack"):
+            if hasattr(opened, "ack") and item is not None:
                 assert await opened.ack(item)
             return item
 

@@ -13,7 +13,7 @@ use crate::errors::Raised;
 use crate::items::ItemCodec;
 use crate::legacy::ThroughSerializer;
 use crate::options::level;
-use crate::serializer::Serializer;
+use crate::serializer::{OWN, Serializer};
 
 /// See the module.
 #[pyclass(subclass, frozen, module = "persistqueue._native")]
@@ -98,7 +98,9 @@ impl FolderQueue {
             .chunksize(u64::try_from(chunksize).unwrap_or(0))
             .autosave(autosave)
             .durability(level(&durability)?);
-        if codec.is_custom() {
+        // What the library knows by its name it converts itself, and runs no item's code. Also Python's
+        // own pickle, and what is around one of ours, are not asked.
+        if codec.is_custom() && !OWN.contains(&serializer_name) {
             options = options.legacy_format(Arc::new(ThroughSerializer(Arc::clone(&codec))));
         }
         let folder = PathBuf::from(&path);

@@ -22,7 +22,7 @@ pub(crate) enum Serializer {
 }
 
 /// The package's serializers, by the name that a queue remembers.
-const OWN: [&str; 4] = ["pickle", "json", "msgpack", "cbor2"];
+pub(crate) const OWN: [&str; 4] = ["pickle", "json", "msgpack", "cbor2"];
 
 impl Serializer {
     pub(crate) fn new(object: &Bound<'_, PyAny>, name: &str) -> PyResult<Self> {
