@@ -49,25 +49,26 @@ impl Protection {
 
     /// The bytes, signed or encrypted.
     fn protect<'py>(&self, py: Python<'py>, data: PyBackedBytes) -> PyResult<Bound<'py, PyBytes>> {
-        let protect = || {
+        let (size, codec) = (data.len(), &self.codec);
+        done(py, size, move || {
             let mut protected = Vec::new();
-            self.codec.encode(&data.to_vec(), &mut protected)?;
+            codec.encode(&data.to_vec(), &mut protected)?;
             Ok(protected)
-        };
-        done(py, data.len(), protect)
+        })
     }
 
     /// The bytes that were protected; of others, those themselves where they are accepted.
     fn verify<'py>(&self, py: Python<'py>, data: PyBackedBytes) -> PyResult<Bound<'py, PyBytes>> {
-        done(py, data.len(), || self.codec.decode(&data))
+        let (size, codec) = (data.len(), &self.codec);
+        done(py, size, move || codec.decode(&data))
     }
 }
 
-fn done<'py>(
-    py: Python<'py>,
+fn done(
+    py: Python<'_>,
     size: usize,
     work: impl FnOnce() -> Result<Vec<u8>, CodecError> + Send,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<Bound<'_, PyBytes>> {
     match if size < LONG { work() } else { py.detach(work) } {
         Ok(bytes) => Ok(PyBytes::new(py, &bytes)),
         Err(error) => Err(match error.downcast::<Untrusted>() {

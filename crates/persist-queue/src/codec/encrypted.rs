@@ -55,10 +55,8 @@ impl<C> Encrypted<C> {
     fn decrypted(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Untrusted> {
         let by = Envelope::Encrypted;
         let Some(sealed) = Sealed::read(bytes, by)? else {
-            return match self.accept_unencrypted {
-                true => Ok(None),
-                false => Err(Untrusted::Unprotected { wanted: by }),
-            };
+            let refusal = Untrusted::Unprotected { wanted: by };
+            return if self.accept_unencrypted { Ok(None) } else { Err(refusal) };
         };
         let cipher = sealed.choose(&self.derived, by)?;
         let (Some((nonce, rest)), forged) =

@@ -48,8 +48,9 @@ impl Keys {
     /// name by which an item tells which it was made with. The name is the same for all contexts.
     pub(super) fn derive(&self, purpose: &str, context: &[u8]) -> Vec<(KeyId, [u8; 32])> {
         let derive = |secret: &Vec<u8>| {
-            let [a, b, c, d, e, f, g, h, ..] = hash(secret, purpose, " name", &[]);
-            ([a, b, c, d, e, f, g, h], hash(secret, purpose, " key", context))
+            let (mut id, name) = (KeyId::default(), hash(secret, purpose, " name", &[]));
+            id.copy_from_slice(&name[..8]);
+            (id, hash(secret, purpose, " key", context))
         };
         self.0.iter().map(derive).collect()
     }

@@ -53,10 +53,8 @@ impl<C> Signed<C> {
     fn verified<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], Untrusted> {
         let by = Envelope::Signed;
         let Some(sealed) = Sealed::read(bytes, by)? else {
-            return match self.accept_unsigned {
-                true => Ok(bytes),
-                false => Err(Untrusted::Unprotected { wanted: by }),
-            };
+            let refusal = Untrusted::Unprotected { wanted: by };
+            return if self.accept_unsigned { Ok(bytes) } else { Err(refusal) };
         };
         let key = sealed.choose(&self.derived, by)?;
         let Some((tag, payload)) = sealed.rest.split_first_chunk::<TAG>() else {
