@@ -278,6 +278,13 @@ def test_the_command_moves_signed_items_unread(tmp_path: Path) -> None:
     assert LOCAL["Queue"].get(tmp_path / "b", serializer) == ITEM
 
 
+def test_the_command_takes_a_refused_item_away_unread(tmp_path: Path) -> None:
+    LOCAL["Queue"].put(tmp_path, b"planted", Raw())
+    LOCAL["Queue"].put(tmp_path, "signed", Signed(keys=[OLD]))
+    assert persistq("get", tmp_path, "--serializer", "raw") == "planted\n"
+    assert LOCAL["Queue"].get(tmp_path, Signed(keys=[OLD])) == "signed"
+
+
 def test_large_items_come_back() -> None:
     for protection in PROTECTIONS:
         serializer = protection(keys=[OLD])
