@@ -13,6 +13,9 @@ mod commit;
 mod control;
 #[cfg(feature = "legacy")]
 mod convert;
+#[cfg(feature = "simulation")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handle;
 mod head;
 #[cfg(feature = "legacy")]

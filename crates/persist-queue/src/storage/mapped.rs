@@ -125,3 +125,78 @@ impl Drop for Pages {
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.size) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustix::mm::mmap_anonymous;
+
+    use super::*;
+
+    const START: u64 = 8192;
+
+    /// One page of memory that is no file's, so that Miri can follow what is done to it.
+    fn map() -> Map {
+        let size = rustix::param::page_size();
+        let protection = ProtFlags::READ | ProtFlags::WRITE;
+        // SAFETY: the kernel chooses a place where nothing is.
+        let start = unsafe {
+            mmap_anonymous(std::ptr::null_mut(), size, protection, MapFlags::PRIVATE).unwrap()
+        };
+        let pages = Pages { start: NonNull::new(start.cast()).unwrap(), size };
+        let guarded = Guarded::new(pages.start.as_ptr() as usize, size).unwrap();
+        Map { guarded, pages, range: START..START + size as u64 }
+    }
+
+    fn bytes(map: &Map) -> &[u8] {
+        // SAFETY: it is mapped, and nobody changes it meanwhile.
+        unsafe { std::slice::from_raw_parts(map.pages.start.as_ptr(), map.pages.size) }
+    }
+
+    #[test]
+    fn a_frame_is_where_it_was_published() {
+        let mut map = map();
+        let frame: Vec<u8> = (1..=29).collect();
+        let last = map.range.end - 8;
+        map.publish(&frame, START).unwrap();
+        map.publish(&frame[..8], START + 40).unwrap();
+        map.publish(&[7; 8], last).unwrap();
+        let bytes = bytes(&map);
+        assert_eq!(bytes[..29], frame);
+        assert_eq!(bytes[29..40], [0; 11]);
+        assert_eq!(bytes[40..48], frame[..8]);
+        assert_eq!(bytes[bytes.len() - 8..], [7; 8]);
+    }
+
+    #[test]
+    fn nothing_is_published_beside_the_mapping() {
+        let mut map = map();
+        let end = map.range.end;
+        for (size, offset) in [
+            (7, START),
+            (8, START - 8),
+            (8, START + 4),
+            (8, end),
+            (16, end - 8),
+            (8, u64::MAX - 7),
+            (8, 0),
+        ] {
+            assert!(map.publish(&vec![1; size], offset).is_err(), "{size} bytes at {offset}");
+        }
+        assert!(bytes(&map).iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_place_is_watched_for_as_long_as_its_mapping_is_there() {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..8 {
+                        let mut map = map();
+                        map.publish(&[3; 24], START + 8).unwrap();
+                        assert_eq!(bytes(&map)[8..32], [3; 24]);
+                    }
+                });
+            }
+        });
+    }
+}
