@@ -40,17 +40,6 @@ pub(crate) fn unpack(mut input: &[u8], special: &str) -> Vec<File> {
     files
 }
 
-/// What [`unpack`] reads.
-pub fn pack(files: &[(u8, bool, Vec<u8>)]) -> Vec<u8> {
-    let mut packed = Vec::new();
-    for (number, seal, bytes) in files {
-        let length = u16::try_from(bytes.len()).expect("seeds are small");
-        packed.extend([*number, u8::from(*seal)]);
-        packed.extend(length.to_le_bytes());
-        packed.extend(bytes);
-    }
-    packed
-}
 
 /// A disk with these files in one folder.
 pub(crate) fn disk<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> SimulatedDisk {

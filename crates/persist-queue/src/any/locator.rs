@@ -68,9 +68,14 @@ impl FromStr for Locator {
     }
 }
 
-/// `file:///tmp/q` is `file:/tmp/q`.
+/// `file:///tmp/q` is `file:/tmp/q`, and `file:////tmp/q` is `//tmp/q`.
 fn without_slashes(path: &str) -> &str {
     path.strip_prefix("//").unwrap_or(path)
+}
+
+/// What [`without_slashes`] takes away, for a path that begins like that itself.
+fn slashes(path: &Path) -> &'static str {
+    if path.to_string_lossy().starts_with("//") { "//" } else { "" }
 }
 
 fn not_empty(url: &str, path: &str) -> Result<PathBuf> {
@@ -165,9 +170,9 @@ impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => write!(f, "{}", path.display()),
-            Self::File(path) => write!(f, "file:{}", path.display()),
+            Self::File(path) => write!(f, "file:{}{}", slashes(path), path.display()),
             Self::Sqlite(SqliteLocator { path, name, flavour }) => {
-                write!(f, "sqlite:{}", encoded_path(path))?;
+                write!(f, "sqlite:{}{}", slashes(path), encoded_path(path))?;
                 tail(f, name.as_deref(), *flavour, &[])
             }
             Self::Mysql(mysql) => write!(f, "{mysql}"),
@@ -241,7 +246,13 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_read_again() {
-        for text in ["my_queue", "file:q", "sqlite:a%23b.db#50%25?kind=priority"] {
+        for text in [
+            "my_queue",
+            "file:q",
+            "file:////tmp/q",
+            "sqlite:a%23b.db#50%25?kind=priority",
+            "sqlite:////tmp/q.db#jobs",
+        ] {
             assert_eq!(read(text).to_string(), text);
         }
     }
@@ -256,6 +267,7 @@ mod tests {
             ("sqlite:a?speed=9", "speed=9"),
             ("sqlite:a%2", "two digits"),
             ("mysql://host", "no database"),
+            ("mysql://a]:b:3/shop", "a host"),
             ("mysql://host/shop?kind=stack", "stack"),
             ("mysql://me:secret@host/shop", "password"),
         ] {

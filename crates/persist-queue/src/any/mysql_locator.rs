@@ -38,18 +38,24 @@ fn invalid(why: &str) -> Error {
 impl MysqlLocator {
     /// Reads what is behind `mysql://`.
     pub(super) fn read(rest: &str) -> Result<Self> {
-        if rest.split_once('@').is_some_and(|(user, _)| user.contains(':')) {
-            return Err(invalid(
+        let refused = || {
+            invalid(
                 "a password in a URL can be read by others; leave it out, and set \
                  PERSISTQUEUE_MYSQL_PASSWORD (an '@' that is none of it is written %40)",
-            ));
+            )
+        };
+        if rest.split_once('@').is_some_and(|(user, _)| user.contains(':')) {
+            return Err(refused());
         }
         let (front, Behind { name, flavour, others }) = split(rest, &invalid)?;
         let (server, database) =
             front.split_once('/').ok_or_else(|| invalid("it names no database"))?;
         let (user, server) = server.rsplit_once('@').unwrap_or(("root", server));
+        if user.contains(':') {
+            return Err(refused());
+        }
         let (host, port) = host_and_port(server)?;
-        if host.is_empty() || database.is_empty() {
+        if host.is_empty() || host.contains(['[', ']']) || database.is_empty() {
             return Err(invalid("it must name a host and a database"));
         }
         let (mut tls, mut ca) = (None, None);
@@ -137,6 +143,8 @@ mod tests {
             "me:sec/secret@host/shop",
             "me:sec#secret@host/shop",
             "me:s@secret@host/shop",
+            "me@home:secret@host/shop",
+            "me@[::1:secret@host/shop",
             "me:secret",
             "host/shop?password=secret",
             "host:secret/shop",

@@ -105,8 +105,10 @@ impl Reader {
             let end = open.end(in_head, log)?;
             let until = open.until(in_head, log)?;
             open.shown_until = until.unwrap_or(u64::MAX);
+            // What has a number that was never given stands there wrongly; who believed it would pass
+            // over all that is put until then.
             if let Parsed::Record(found) = open.parse(at.offset, end, log.salt)?
-                && until.is_none_or(|until| found.sequence < until)
+                && found.sequence < until.unwrap_or(log.head.sequence)
             {
                 if found.sequence == at.sequence {
                     into.extend_from_slice(found.payload);

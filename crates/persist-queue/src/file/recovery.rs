@@ -276,12 +276,16 @@ fn hint_holds(segment: &Segment, control: &Control) -> Result<Option<u64>> {
         return Ok(first.filter(|first| start && *first == control.head.sequence));
     }
     let Some(size) = control.head.offset.checked_sub(control.last_offset) else { return Ok(None) };
-    let mut bytes = vec![0; usize::try_from(size).unwrap_or(0).min(1 << 32)];
+    // No memory for more than there can be.
+    if control.head.offset > segment.file.size().context("inspect", &segment.path)? {
+        return Ok(None);
+    }
+    let mut bytes = vec![0; size as usize];
     let read =
         segment.file.read_at(&mut bytes, control.last_offset).context("read", &segment.path)?;
     let parsed = record::parse(&bytes[..read], control.salt);
     let Parsed::Record(record) = parsed else { return Ok(None) };
-    let holds = record.sequence + 1 == control.head.sequence && record.size() == size;
+    let holds = record.sequence.checked_add(1) == Some(control.head.sequence) && record.size() == size;
     Ok(first.filter(|_| holds))
 }
 
