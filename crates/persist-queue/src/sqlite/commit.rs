@@ -310,7 +310,10 @@ fn transact(session: &mut Session, calls: &[Arc<Call>]) -> Vec<End> {
     loop {
         let mut ends = Vec::with_capacity(calls.len());
         match together(session, calls, has_room, &mut ends) {
-            Ok(()) => return ends,
+            Ok(()) => {
+                session.room.cut_long_log(&session.connection);
+                return ends;
+            }
             Err(error) => {
                 if !session.connection.is_autocommit() {
                     let _ = run(session, "ROLLBACK");

@@ -43,7 +43,8 @@ pub(super) fn wait_for_lock(time: Duration) {
     LOCK_DEADLINE.set(Instant::now().checked_add(time));
 }
 
-fn keep_waiting(tries: i32) -> bool {
+/// Pauses before the next try for a lock. Says whether there is time for one.
+pub(super) fn keep_waiting(tries: i32) -> bool {
     if LOCK_DEADLINE.get().is_some_and(|deadline| Instant::now() >= deadline) {
         return false;
     }

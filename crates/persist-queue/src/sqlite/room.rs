@@ -1,14 +1,15 @@
 //! Room on the disk. Even a take writes, to the write-ahead log first; so puts stop while there is
 //! still room to take everything out again, and a small reserve is given up when somebody else has
-//! filled the disk.
+//! filled the disk. A log that only grows is cut.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
-use super::connection::{Place, path_beside};
+use super::connection::{Place, keep_waiting, path_beside, wait_for_lock};
 
 /// What puts leave free beside what the log needs to be emptied, in bytes.
 const MARGIN: u64 = 256 << 10;
@@ -19,12 +20,22 @@ const RESERVE_PART: u64 = 16;
 const PLENTY: u64 = 256 << 20;
 /// How many transactions lie between two looks then.
 const SELDOM: u32 = 64;
+/// From which size on the log is cut, in bytes. SQLite begins it again only in a moment in which nobody
+/// reads, and many processes together may leave none.
+const LONG_LOG: u64 = 64 << 20;
+/// How long a cut waits for those who write and read.
+const PATIENCE_TO_CUT: Duration = Duration::from_millis(100);
+/// How many transactions lie between two tries at most, where one always reads.
+const MOST_SELDOM: u32 = 64 * SELDOM;
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Room {
     files: Option<Files>,
     unlooked: u32,
+    /// How many transactions there are until the log is measured, and how many lie between two of that.
+    unmeasured: u32,
+    seldom: u32,
 }
 
 #[derive(Debug)]
@@ -36,14 +47,28 @@ struct Files {
 
 impl Room {
     pub(super) fn new(place: &Place) -> Self {
-        let Place::File(path) = place else { return Self { files: None, unlooked: 0 } };
+        let room = Self { files: None, unlooked: 0, unmeasured: SELDOM, seldom: SELDOM };
+        let Place::File(path) = place else { return room };
         let files = Files {
             folder: path.parent().unwrap_or(Path::new(".")).to_owned(),
             log: path_beside(path, "-wal"),
             reserve: reserve(path),
         };
         files.make_reserve();
-        Self { files: Some(files), unlooked: 0 }
+        Self { files: Some(files), ..room }
+    }
+
+    /// Cuts a log that has become long, behind a transaction. Each try that fails makes the next one
+    /// rarer: it may be that one reader stays for long.
+    pub(super) fn cut_long_log(&mut self, connection: &Connection) {
+        let Some(files) = &self.files else { return };
+        if self.unmeasured > 0 {
+            self.unmeasured -= 1;
+            return;
+        }
+        let good = files.log_size() < LONG_LOG || cut_log(connection);
+        self.seldom = if good { SELDOM } else { MOST_SELDOM.min(2 * self.seldom) };
+        self.unmeasured = self.seldom;
     }
 
     /// Whether something may be put, outside a transaction. Empties the log where that makes room.
@@ -131,4 +156,19 @@ fn empty_log(connection: &Connection) -> bool {
         .prepare_cached("PRAGMA wal_checkpoint(TRUNCATE)")
         .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)));
     moved == Ok(0)
+}
+
+/// Empties the log, also where others are busy with it: SQLite gives up at once where somebody else
+/// copies it just now.
+fn cut_log(connection: &Connection) -> bool {
+    wait_for_lock(PATIENCE_TO_CUT);
+    for tries in 0.. {
+        if empty_log(connection) {
+            return true;
+        }
+        if !keep_waiting(tries) {
+            break;
+        }
+    }
+    false
 }

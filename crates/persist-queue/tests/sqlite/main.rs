@@ -8,6 +8,7 @@ mod batch_model;
 mod costs;
 mod dict;
 mod full_disk;
+mod log_size;
 mod many;
 mod nameless;
 mod plain;
