@@ -1,0 +1,91 @@
+"""The kinds of queue that are tried, and how each is opened."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind promises, beside that nothing is lost and nothing comes twice."""
+
+    cls: str
+    # When a take is final: as soon as it "returned", by "task_done", by task_done which also makes puts
+    # durable ("batch"), or by "ack". A "dict" has no takes.
+    final: str = "returned"
+    # In which order the rest comes: "fifo", "filo", "priority", or "" for none.
+    order: str = "fifo"
+    unique: bool = False
+    mapped: bool = True
+
+    @property
+    def place(self) -> str:
+        """Where it is: in a "folder", a "database" in a folder, a database "file", on a "server"."""
+        if "MySQL" in self.cls:
+            return "server"
+        if self.cls in ("Queue", "AsyncQueue"):
+            return "folder"
+        return "file" if self.cls.startswith("Async") else "database"
+
+
+KINDS = {
+    "file": Kind("Queue"),
+    "file-done": Kind("Queue", "task_done"),
+    "file-plain": Kind("Queue", mapped=False),
+    "file-plain-done": Kind("Queue", "task_done", mapped=False),
+    "sqlite": Kind("SQLiteQueue"),
+    "filo": Kind("FILOSQLiteQueue", order="filo"),
+    "unique": Kind("UniqueQ", unique=True),
+    "priority": Kind("PriorityQueue", order="priority"),
+    "sqlite-batch": Kind("SQLiteQueue", "batch"),
+    "filo-batch": Kind("FILOSQLiteQueue", "batch", order="filo"),
+    "priority-batch": Kind("PriorityQueue", "batch", order="priority"),
+    "ack": Kind("SQLiteAckQueue", "ack"),
+    "filo-ack": Kind("FILOSQLiteAckQueue", "ack", order="filo"),
+    "unique-ack": Kind("UniqueAckQ", "ack", unique=True),
+    "dict": Kind("PDict", "dict", order=""),
+    "async-file": Kind("AsyncQueue"),
+    "async-file-done": Kind("AsyncQueue", "task_done"),
+    "async-sqlite": Kind("AsyncSQLiteQueue"),
+    "async-filo": Kind("AsyncFILOSQLiteQueue", order="filo"),
+    "async-unique": Kind("AsyncUniqueQ", unique=True),
+    "async-priority": Kind("AsyncPriorityQueue", order="priority"),
+    "async-ack": Kind("AsyncSQLiteAckQueue", "ack"),
+    "async-filo-ack": Kind("AsyncFILOSQLiteAckQueue", "ack", order="filo"),
+    "async-unique-ack": Kind("AsyncUniqueAckQ", "ack", unique=True),
+    "async-dict": Kind("AsyncPDict", "dict", order=""),
+    "mysql": Kind("MySQLQueue"),
+    "mysql-priority": Kind("MySQLPriorityQueue", order="priority"),
+    "mysql-ack": Kind("MySQLAckQueue", "ack"),
+    "async-mysql": Kind("AsyncMySQLQueue"),
+}
+
+
+def opened(name: str, place: str, durability: str = "process") -> Any:
+    """The queue in a folder, or in the server's database that `place` names."""
+    import persistqueue
+    import persistqueue.mysqlqueue
+
+    kind = KINDS[name]
+    os.environ["PERSISTQUEUE_MAPPED"] = "1" if kind.mapped else "0"
+    cls = getattr(persistqueue, kind.cls, None) or getattr(persistqueue.mysqlqueue, kind.cls)
+    if kind.place == "server":
+        url = urlsplit(os.environ["PERSISTQUEUE_MYSQL"])
+        at = {"host": url.hostname, "port": url.port, "user": url.username, "db_name": place}
+        return cls(passwd=url.password or "", **at)
+    if kind.place == "folder":
+        # Small segments, so that many are begun and removed.
+        autosave = kind.final == "returned"
+        path = place + "/queue"
+        return cls(path, chunksize=20, autosave=autosave, durability=durability)
+    path = place + "/data.db" if kind.place == "file" else place
+    if kind.final == "dict":
+        return cls(path, "tried", durability=durability)
+    # Others hold the lock, and the machine may be slow.
+    options: dict[str, Any] = {"durability": durability, "timeout": 30}
+    if kind.final == "batch":
+        options["auto_commit"] = False
+    return cls(path, **options)
