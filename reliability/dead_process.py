@@ -1,9 +1,10 @@
 """Kills processes that use one queue, at random moments, round after round.
 
-`python dead_process.py [KIND...] [--rounds N] [--seed S]`, with a Python that has `persistqueue`; for the
-kinds on a server PERSISTQUEUE_MYSQL names it. In each round two to four processes call the queue at
-random, and some are killed (SIGKILL). After some rounds the queue is emptied, and an account of all that the
-processes wrote down says whether a promise was broken (`dead_process_account.py`).
+`python dead_process.py [KIND...] [ROUNDS] [--seed S]`, with a Python that has `persistqueue`; for
+the kinds on a server PERSISTQUEUE_MYSQL names it. In each round two to four processes call the
+queue at random, and some are killed (SIGKILL). After some rounds the queue is emptied, and an
+account of all that the processes wrote down says whether a promise was broken
+(`dead_process_account.py`).
 """
 
 from __future__ import annotations
@@ -80,7 +81,11 @@ def empty(kind: str, place: str, found: Path) -> None:
             while (held := call("unack_count")) and time.monotonic() < deadline:
                 call("resume_unack_tasks")
                 time.sleep(0.05)
-            counts |= {"held": held, "acked": call("acked_count"), "failed": call("ack_failed_count")}
+            counts |= {
+                "held": held,
+                "acked": call("acked_count"),
+                "failed": call("ack_failed_count"),
+            }
         counts["size"] = call("qsize")
         while items := call.take(1):
             keys += map(key_of, items)
@@ -183,14 +188,16 @@ def try_kind(kind: str, rounds: int, seed: int, folder: str, forge: str = "") ->
     """Gives what was wrong."""
     start, killed, calls, doubts = time.monotonic(), 0, 0, 0
     for first in range(0, rounds, ROUNDS_OF_A_QUEUE):
-        with tempfile.TemporaryDirectory(prefix="dead-process-", dir=folder) as name:
-            with place_for(kind, Path(name)) as place:
-                trial = Trial(kind, seed + first, Path(name), place)
-                for number in range(first, min(first + ROUNDS_OF_A_QUEUE, rounds)):
-                    trial.round(number)
-                    if trial.account.wrong:
-                        break
-                wrong = trial.finish(forge)
+        with (
+            tempfile.TemporaryDirectory(prefix="dead-process-", dir=folder) as name,
+            place_for(kind, Path(name)) as place,
+        ):
+            trial = Trial(kind, seed + first, Path(name), place)
+            for number in range(first, min(first + ROUNDS_OF_A_QUEUE, rounds)):
+                trial.round(number)
+                if trial.account.wrong:
+                    break
+            wrong = trial.finish(forge)
         killed += trial.killed
         calls += trial.account.calls
         doubts += trial.account.in_doubt
@@ -198,8 +205,8 @@ def try_kind(kind: str, rounds: int, seed: int, folder: str, forge: str = "") ->
             print(f"{kind}, seed {seed + first}, {trial.killed} killed:", *wrong[:10], sep="\n  ")
             return wrong
     print(
-        f"{kind}: {killed} killed in {rounds} rounds, {doubts} of them within a call; {calls} calls "
-        f"returned: no promise broken ({time.monotonic() - start:.0f} s)",
+        f"{kind}: {killed} killed in {rounds} rounds, {doubts} of them within a call; "
+        f"{calls} calls returned: no promise broken ({time.monotonic() - start:.0f} s)",
         flush=True,
     )
     return []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ class Account:
         self.failed, self.perhaps_failed = 0, 0
         # From when to when somebody surely held an item.
         self.holds: dict[str, list[tuple[int, int, str]]] = {}
-        # What each key of a dictionary may be now; the first is what it is without the call in doubt.
+        # What each key of a dictionary is, without the calls in doubt.
         self.values: dict[str, list[Any]] = {}
         self.doubts: list[dict[str, Any]] = []
         self.wrong: list[str] = []
@@ -49,7 +50,9 @@ class Account:
 
     def read(self, name: str, log: Path, died_at: int | None) -> None:
         """Takes one process's log; `died_at` is when it was killed, if it was."""
-        lines = facts(log)
+        self.read_facts(name, facts(log), died_at)
+
+    def read_facts(self, name: str, lines: list[list[Any]], died_at: int | None) -> None:
         held: dict[str, int] = {}
         batch: list[str] = []
         newest: dict[str, int] = {}
@@ -61,6 +64,9 @@ class Account:
             elif what == "do":
                 closing = at if fact[0] == "close" else closing
                 begun, began = (fact[0], fact[1]), at
+            elif what == "raised":
+                # Then nothing was done.
+                begun = None
             elif what == "did" and begun:
                 self.calls += 1
                 self.note(name, begun, fact[1], (began, at), held, batch, newest)
@@ -141,6 +147,9 @@ class Account:
         """Takers get the items of each producer in the order of its puts."""
         if self.kind.order != "fifo" or self.kind.unique:
             return
+        if self.kind.place == "server":
+            # Takers pass by what another one takes just now. It waits again where that one dies.
+            return
         for key in keys:
             producer, number = key.split(":")
             if int(number) <= newest.get(producer, -1):
@@ -193,7 +202,7 @@ class Account:
             if self.put[key] + self.perhaps_put[key] > 1:
                 continue
             ordered = sorted(holds)
-            for one, other in zip(ordered, ordered[1:], strict=False):
+            for one, other in pairwise(ordered):
                 if other[0] < one[1]:
                     self.wrong.append(f"{key} was held by {one[2]} and {other[2]} at once")
 

@@ -1,7 +1,7 @@
 """A process that calls a queue at random until it is killed, or told to end.
 
-What it is about to do and what was done stands in its log, a line each, written by one system call: so
-the call that a kill interrupts is the only one in doubt.
+What it is about to do and what was done stands in its log, a line each, written by one system call:
+so the call that a kill interrupts is the only one in doubt.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from queue_kinds import KINDS, opened
+
+Loop = asyncio.AbstractEventLoop | None
 
 CALLS_AT_MOST = 5_000
 KEYS = 8
@@ -34,12 +36,18 @@ def priority_of(key: str) -> int:
     return int(key.rpartition(":")[2]) % 3
 
 
+def loop_for(kind: str) -> Loop:
+    return asyncio.new_event_loop() if KINDS[kind].cls.startswith("Async") else None
+
+
 class Caller:
     """The calls of a queue, also of one for tasks."""
 
-    def __init__(self, kind: str, place: str, durability: str) -> None:
-        self.loop = asyncio.new_event_loop() if KINDS[kind].cls.startswith("Async") else None
-        self.queue = opened(kind, place, durability)
+    def __init__(
+        self, kind: str, place: str, durability: str, loop: Loop = None, timeout: float = 30
+    ) -> None:
+        self.loop = loop or loop_for(kind)
+        self.queue = opened(kind, place, durability, timeout)
 
     def __call__(self, name: str, *args: Any, **named: Any) -> Any:
         found = getattr(self.queue, name)(*args, **named)
@@ -62,10 +70,13 @@ async def awaited(found: Any) -> Any:
 
 class Worker:
     def __init__(self, kind: str, place: str, name: str, log: Path, seed: int, takes: bool) -> None:
-        self.kind, self.name, self.takes = KINDS[kind], name, takes
+        self.begin(kind, name, seed, takes)
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        self.chance = random.Random(seed)
         self.call = Caller(kind, place, self.chance.choice(["process"] * 5 + ["disk"]))
+
+    def begin(self, kind: str, name: str, seed: int, takes: bool) -> None:
+        self.kind, self.name, self.takes = KINDS[kind], name, takes
+        self.chance = random.Random(seed)
         self.number = 0
         # What was taken and is not final, by its key.
         self.held: dict[str, Any] = {}

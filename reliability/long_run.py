@@ -1,9 +1,10 @@
 """Four processes put into queues and take from them for a long time; nothing may grow.
 
 `python long_run.py INTERPRETER [--minutes M] [--json FILE]`, where INTERPRETER has `persistqueue`.
-Two processes put and two take, all as fast as they can, from a file queue and a queue with acknowledgements in
-SQLite. Memory, open handles, disk use and calls are written down every few seconds; the verdict is
-whether the last quarter of the time is like the second one. At the end every item must have been taken once.
+Two processes put and two take, all as fast as they can, from a file queue and a queue with
+acknowledgements in SQLite. Memory, open handles, disk use and calls are written down every few
+seconds; the verdict is whether the last quarter of the time is like the second one. At the end
+every item must have been taken once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +115,7 @@ def account(accounts: list[dict[str, Any]]) -> str:
 def paces(samples: list[Sample]) -> list[float]:
     """Calls in each second of processor time, between two samples."""
     found = []
-    for before, after in zip(samples, samples[1:], strict=False):
+    for before, after in pairwise(samples):
         calls = sum(after[kind] - before[kind] for kind in ("file", "ack"))
         spent = after["processor"] - before["processor"]
         if spent > 0:

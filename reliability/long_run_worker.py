@@ -1,8 +1,9 @@
 """One of the processes of `long_run.py`: `long_run_worker.py ROLE NUMBER FOLDER [WASTE]`.
 
-A `put` process puts into a file queue and into a queue with acknowledgements, a `take` process takes
-from both, each as fast as it can. How many calls it has made stands in `FOLDER/calls-ROLE-NUMBER`. It
-ends when the file `FOLDER/stop-ROLE` is there, a taker when nothing is left too, and prints its account.
+A `put` process puts into a file queue and into a queue with acknowledgements, a `take` process
+takes from both, each as fast as it can. How many calls it has made stands in
+`FOLDER/calls-ROLE-NUMBER`. It ends when the file `FOLDER/stop-ROLE` is there, a taker when nothing
+is left too, and prints its account.
 """
 
 from __future__ import annotations

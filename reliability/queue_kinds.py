@@ -13,8 +13,8 @@ class Kind:
     """What a kind promises, beside that nothing is lost and nothing comes twice."""
 
     cls: str
-    # When a take is final: as soon as it "returned", by "task_done", by task_done which also makes puts
-    # durable ("batch"), or by "ack". A "dict" has no takes.
+    # When a take is final: as soon as it "returned", by "task_done", by a task_done that also makes
+    # puts durable ("batch"), or by "ack". A "dict" has no takes.
     final: str = "returned"
     # In which order the rest comes: "fifo", "filo", "priority", or "" for none.
     order: str = "fifo"
@@ -23,7 +23,7 @@ class Kind:
 
     @property
     def place(self) -> str:
-        """Where it is: in a "folder", a "database" in a folder, a database "file", on a "server"."""
+        """A "folder", a "database" in a folder, a database "file", or a "server"."""
         if "MySQL" in self.cls:
             return "server"
         if self.cls in ("Queue", "AsyncQueue"):
@@ -64,7 +64,7 @@ KINDS = {
 }
 
 
-def opened(name: str, place: str, durability: str = "process") -> Any:
+def opened(name: str, place: str, durability: str = "process", timeout: float = 30) -> Any:
     """The queue in a folder, or in the server's database that `place` names."""
     import persistqueue
     import persistqueue.mysqlqueue
@@ -85,7 +85,7 @@ def opened(name: str, place: str, durability: str = "process") -> Any:
     if kind.final == "dict":
         return cls(path, "tried", durability=durability)
     # Others hold the lock, and the machine may be slow.
-    options: dict[str, Any] = {"durability": durability, "timeout": 30}
+    options: dict[str, Any] = {"durability": durability, "timeout": timeout}
     if kind.final == "batch":
         options["auto_commit"] = False
     return cls(path, **options)

@@ -102,9 +102,9 @@ def lines(figures: Figures, table: str, names: Iterable[str], of_what: str) -> F
     return figure
 
 
-def save(figure: Figure, file: Path, figures: Figures) -> None:
+def save(figure: Figure, file: Path, description: str) -> None:
     drawn = io.StringIO()
-    about: dict[str, Any] = {"Date": None, "Description": digest(figures)}
+    about: dict[str, Any] = {"Date": None, "Description": description}
     figure.savefig(drawn, format="svg", transparent=True, metadata=about)
     file.write_text(drawn.getvalue().replace("<defs>", f"{DARK}\n <defs>", 1))
 
@@ -118,4 +118,4 @@ def draw(figures: Figures, folder: Path) -> None:
         "size": lines(figures, "size", ("put", "get, task_done", "plain write"), "bytes"),
         "depth": lines(figures, "depth", ("put", "get"), "waiting items"),
     }.items():
-        save(figure, folder / f"{name}.svg", figures)
+        save(figure, folder / f"{name}.svg", digest(figures))

@@ -112,7 +112,7 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         Error::Io { action, path, source } => Ok(match source.raw_os_error() {
             Some(code) => {
                 let reason = format!("cannot {action}: {source}");
-                PyOSError::new_err((code, reason, path))
+                PyOSError::new_err((code, reason, path.into_os_string()))
             }
             None => PyOSError::new_err(text),
         }),
@@ -139,7 +139,11 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
         Error::NotFound { path, reason } => {
             // This number makes it a FileNotFoundError.
             let code = rustix::io::Errno::NOENT.raw_os_error();
-            Ok(PyOSError::new_err((code, format!("there is no queue: {reason}"), path)))
+            Ok(PyOSError::new_err((
+                code,
+                format!("there is no queue: {reason}"),
+                path.into_os_string(),
+            )))
         }
         Error::GetUnknown { rows, .. } => {
             let details = PyDict::new(py);

@@ -4,7 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyBaseException, PyRuntimeError, PyStopIteration, PyValueError};
@@ -39,7 +39,7 @@ pub(crate) trait Start: Send {
 struct State {
     start: Option<Box<dyn Start>>,
     future: Option<Driven>,
-    /// Where it waits; nothing before it has to.
+    /// Where it waits; nothing before it is polled.
     seat: Option<Seat>,
 }
 
@@ -135,7 +135,12 @@ impl Operation {
             let Some(running) = future else {
                 return Err(PyRuntimeError::new_err("cannot be awaited twice"));
             };
-            let waker = place.as_ref().map_or(Waker::noop(), Seat::waker);
+            // Before anything is done: behind it an error would be told of a call that was made.
+            let place = match place {
+                Some(place) => place,
+                None => place.insert(seat(py)?),
+            };
+            let waker = place.waker();
             if let Poll::Ready(result) = running.as_mut().poll(&mut Context::from_waker(waker)) {
                 let future = state.take();
                 drop(state);
@@ -145,11 +150,6 @@ impl Operation {
             if self.errands.is_asked() {
                 continue;
             }
-            let Some(place) = place else {
-                // It is polled again with a waker: a change since then is not missed.
-                state.seat = Some(seat(py)?);
-                continue;
-            };
             return place.wait(py, Arc::downgrade(&self.running));
         }
     }

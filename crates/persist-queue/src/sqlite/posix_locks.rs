@@ -95,6 +95,8 @@ enum Route {
     Process,
     /// Nowhere: it is the parent's.
     Refused,
+    /// Nowhere yet, because of this error.
+    Failed(c_int),
 }
 
 struct Table {
@@ -148,7 +150,10 @@ impl Table {
         };
         let file = self.files.entry(key).or_default();
         if file.owner == Owner::Nobody {
-            file.owner = Owner::new(descriptor);
+            match Owner::new(descriptor) {
+                Ok(owner) => file.owner = owner,
+                Err(error) => return Route::Failed(error),
+            }
         }
         match file.owner {
             Owner::Description(owner) => Route::Description(owner),
@@ -216,29 +221,42 @@ impl Table {
 }
 
 impl Owner {
-    /// Opens the file of `descriptor` once more, for the locks.
-    fn new(descriptor: RawFd) -> Self {
-        let path = format!("/proc/self/fd/{descriptor}\0");
+    /// Opens the file of `descriptor` once more, for the locks. What this gives holds for as long as
+    /// the process uses the file, so that an error that may be over soon is none of the answers.
+    fn new(descriptor: RawFd) -> Result<Self, c_int> {
         // For writing also if SQLite only reads: another connection may write, and there is one owner.
-        let opened = [libc::O_RDWR, libc::O_RDONLY].into_iter().find_map(|access| {
-            // SAFETY: the path ends in a zero.
-            let opened = unsafe { libc::open(path.as_ptr().cast(), access | libc::O_CLOEXEC) };
-            (opened >= 0).then_some(opened)
-        });
-        // Without /proc it is SQLite's own description, which a forked child keeps alive.
-        let owner = opened.unwrap_or_else(|| {
-            // SAFETY: duplicates a descriptor, without a pointer.
-            unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3) }
-        });
+        let owner = match open_anew(descriptor, libc::O_RDWR) {
+            Err(libc::EACCES | libc::EPERM | libc::EROFS) => open_anew(descriptor, libc::O_RDONLY)?,
+            // Without /proc it is SQLite's own description, which a forked child keeps alive.
+            Err(libc::ENOENT) => duplicate(descriptor)?,
+            opened => opened?,
+        };
         let mut probe = whole_file(libc::F_RDLCK);
-        if owner >= 0 && lock_call(owner, libc::F_OFD_GETLK, &mut probe) == 0 {
-            return Self::Description(owner);
+        if lock_call(owner, libc::F_OFD_GETLK, &mut probe) == 0 {
+            return Ok(Self::Description(owner));
         }
-        if owner >= 0 {
-            close_now(&[owner]);
-        }
-        Self::Process
+        let error = last_error();
+        close_now(&[owner]);
+        // So a kernel says that it has no such locks.
+        if error == libc::EINVAL { Ok(Self::Process) } else { Err(error) }
     }
+}
+
+fn open_anew(descriptor: RawFd, access: c_int) -> Result<RawFd, c_int> {
+    let path = format!("/proc/self/fd/{descriptor}\0");
+    // SAFETY: the path ends in a zero.
+    let opened = unsafe { libc::open(path.as_ptr().cast(), access | libc::O_CLOEXEC) };
+    if opened >= 0 { Ok(opened) } else { Err(last_error()) }
+}
+
+fn duplicate(descriptor: RawFd) -> Result<RawFd, c_int> {
+    // SAFETY: without a pointer.
+    let duplicated = unsafe { libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3) };
+    if duplicated >= 0 { Ok(duplicated) } else { Err(last_error()) }
+}
+
+fn last_error() -> c_int {
+    std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
 
 extern "C" fn open(path: *const c_char, flags: c_int, mode: c_int) -> c_int {
@@ -289,13 +307,16 @@ extern "C" fn fcntl(descriptor: c_int, command: c_int, argument: *mut c_void) ->
             lock.l_type = libc::F_WRLCK as i16;
             0
         }
-        Route::Refused if c_int::from(lock.l_type) == libc::F_UNLCK => 0,
-        Route::Refused => {
-            // SAFETY: this thread's own variable.
-            unsafe { *libc::__errno_location() = libc::EAGAIN };
-            -1
-        }
+        Route::Refused | Route::Failed(_) if c_int::from(lock.l_type) == libc::F_UNLCK => 0,
+        Route::Refused => fail(libc::EAGAIN),
+        Route::Failed(error) => fail(error),
     }
+}
+
+fn fail(error: c_int) -> c_int {
+    // SAFETY: this thread's own variable.
+    unsafe { *libc::__errno_location() = error };
+    -1
 }
 
 extern "C" fn stat(path: *const c_char, state: *mut libc::stat) -> c_int {
