@@ -1,4 +1,5 @@
 //! What a codec that signs or encrypts accepts and refuses.
+#![allow(clippy::unwrap_used, reason = "a panic here is a failed test")]
 
 use super::{Bytes, Codec, Encrypted, Envelope, Keys, Signed, Untrusted};
 
@@ -43,7 +44,7 @@ fn refused(codec: &dyn Codec<Vec<u8>>, bytes: &[u8]) -> Untrusted {
 #[test]
 fn what_was_made_with_a_key_is_read_with_it() {
     for (envelope, make) in kinds() {
-        for item in [&b""[..], b"an item", &[0xc1; 100_000]] {
+        for item in [&b""[..], b"an item", &vec![0xc1; 100_000]] {
             let bytes = encoded(&*make(&[OLD], "", false), item);
             assert_eq!(Envelope::of(&bytes), Some(envelope));
             assert_eq!(make(&[OLD], "", false).decode(&bytes).unwrap(), item);
