@@ -40,7 +40,6 @@ pub(crate) fn unpack(mut input: &[u8], special: &str) -> Vec<File> {
     files
 }
 
-
 /// A disk with these files in one folder.
 pub(crate) fn disk<'a>(files: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> SimulatedDisk {
     let (disk, dir) = (SimulatedDisk::new(), Path::new(PATH));

@@ -11,9 +11,7 @@ const ALIGNMENT: usize = 8;
 /// CRC-32C, a bit at a time.
 pub(crate) fn crc(before: u32, bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!before, |state, byte| {
-        (0..8).fold(state ^ u32::from(*byte), |state, _| {
-            (state >> 1) ^ (0x82F6_3B78 * (state & 1))
-        })
+        (0..8).fold(state ^ u32::from(*byte), |state, _| (state >> 1) ^ (0x82F6_3B78 * (state & 1)))
     })
 }
 

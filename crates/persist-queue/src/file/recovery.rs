@@ -285,7 +285,8 @@ fn hint_holds(segment: &Segment, control: &Control) -> Result<Option<u64>> {
         segment.file.read_at(&mut bytes, control.last_offset).context("read", &segment.path)?;
     let parsed = record::parse(&bytes[..read], control.salt);
     let Parsed::Record(record) = parsed else { return Ok(None) };
-    let holds = record.sequence.checked_add(1) == Some(control.head.sequence) && record.size() == size;
+    let holds =
+        record.sequence.checked_add(1) == Some(control.head.sequence) && record.size() == size;
     Ok(first.filter(|_| holds))
 }
 
