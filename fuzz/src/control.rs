@@ -4,8 +4,8 @@ use persist_queue::FileView;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::folder::{PATH, disk, drain, goes_on, open};
-use crate::frames::{SLOT, SLOTS, records, salt, seal};
+use super::folder::{PATH, disk, drain, goes_on, open};
+use super::frames::{SLOT, SLOTS, records, salt, seal};
 
 const SEGMENTS: [(&str, &[u8]); 2] = [
     ("q00000", include_bytes!("../../crates/persist-queue/tests/data/format/1/q00000")),

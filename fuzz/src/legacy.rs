@@ -1,6 +1,6 @@
 //! Folders as persist-queue 1.x left them, and what a hostile one makes of them.
 
-use crate::folder::{disk, drain, goes_on, open, unpack};
+use super::folder::{disk, drain, goes_on, open, unpack};
 
 pub const CODECS: [&str; 4] = ["pickle", "json", "msgpack", "cbor2"];
 

@@ -2,7 +2,7 @@
 
 use persist_queue::file::fuzzing;
 
-use crate::frames;
+use super::frames;
 
 /// The input: a salt, and the bytes.
 pub fn check(input: &[u8]) {

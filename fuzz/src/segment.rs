@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use persist_queue::FileView;
 
-use crate::folder::{PATH, disk, drain, goes_on, open, unpack};
-use crate::frames::{SLOT, SLOTS, records, salt, seal, seal_segment};
+use super::folder::{PATH, disk, drain, goes_on, open, unpack};
+use super::frames::{SLOT, SLOTS, records, salt, seal, seal_segment};
 
 pub const CODEC: &str = "bytes";
 
