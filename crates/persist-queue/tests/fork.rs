@@ -7,13 +7,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unsafe_code)]
 
+#[path = "support/this_program.rs"]
+mod this_program;
+
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use persist_queue::{Error, FileQueue, Options};
+use this_program::this_program;
 
 type Queue = FileQueue<u64>;
 
@@ -28,7 +32,7 @@ fn in_own_process(name: &str, body: impl FnOnce(&Path)) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(std::env::current_exe().unwrap())
+    let output = this_program()
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(ROLE, folder.path())
         .stdin(Stdio::null())

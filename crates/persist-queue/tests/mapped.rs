@@ -8,14 +8,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unsafe_code)]
 
+#[path = "support/this_program.rs"]
+mod this_program;
+
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
 
 use persist_queue::codec::Bytes;
 use persist_queue::{Error, FileQueue, Options};
+use this_program::this_program;
 
 type Queue = FileQueue<Vec<u8>, Bytes>;
 
@@ -146,7 +150,7 @@ fn in_own_process(name: &str, body: impl FnOnce(&Path)) -> Option<ExitStatus> {
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
-    let status = Command::new(std::env::current_exe().unwrap())
+    let status = this_program()
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(ROLE, folder.path())
         .status()

@@ -28,10 +28,14 @@ mod roles;
 mod sharing;
 #[path = "processes/speed.rs"]
 mod speed;
+// Windows has no signal that stops a process.
+#[cfg(unix)]
 #[path = "processes/stopping.rs"]
 mod stopping;
 #[path = "processes/stress.rs"]
 mod stress;
+#[path = "support/this_program.rs"]
+mod this_program;
 #[path = "processes/waking.rs"]
 mod waking;
 

@@ -7,12 +7,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![allow(unsafe_code)]
 
+#[path = "support/this_program.rs"]
+mod this_program;
+
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use persist_queue::{SqliteOptions, SqliteQueue};
 use rusqlite::{Connection, ErrorCode, ffi};
+use this_program::this_program;
 
 const ROLE: &str = "PERSIST_QUEUE_LOCKS";
 
@@ -186,7 +190,7 @@ fn hammer(path: &Path, journal: &str, process: i64) {
 }
 
 fn start(name: &str, words: &[&str]) -> Child {
-    Command::new(std::env::current_exe().unwrap())
+    this_program()
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(ROLE, words.join("\n"))
         .stdin(Stdio::null())

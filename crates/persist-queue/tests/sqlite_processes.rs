@@ -15,6 +15,8 @@ mod kill;
 mod measure;
 #[path = "sqlite_processes/sharing.rs"]
 mod sharing;
+#[path = "support/this_program.rs"]
+mod this_program;
 #[path = "sqlite_processes/transaction.rs"]
 mod transaction;
 

@@ -2,6 +2,9 @@
 #![cfg(feature = "tokio")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "support/this_program.rs"]
+mod this_program;
+
 use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::pin;
@@ -10,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use persist_queue::file::AsyncFileQueue;
 use persist_queue::{Durability, Error, Options};
+use this_program::this_program;
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -71,7 +75,7 @@ async fn a_get_is_woken_by_another_process() {
     let queue = open(folder.path(), autosave());
     let mut get = Box::pin(queue.get());
     assert!(poll_once(&mut get).await.is_pending());
-    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+    let mut child = this_program()
         .args(["--exact", "puts_one_in_another_process", "--ignored"])
         .env(FOLDER, folder.path())
         .stdout(std::process::Stdio::null())

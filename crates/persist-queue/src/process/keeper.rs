@@ -1,26 +1,22 @@
 //! The thread that tends what this process keeps: it gives a lock up when another process asks,
 //! wakes those who wait for what another process did, and flushes on a schedule.
 //!
-//! One thread serves all queues of the process. It sleeps until a watched file is written (inotify),
-//! somebody rings, or the next appointment is due. Where the kernel gives no inotify instance (they
-//! are counted per user), a short tick takes its place for as long as there is something to tend.
+//! One thread serves all queues of the process. It sleeps until a watched file is written, somebody
+//! rings, or the next appointment is due. Where files cannot be watched, a short tick takes the place
+//! of that for as long as there is something to tend.
 
 use std::collections::HashSet;
 use std::io;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
-use rustix::fs::inotify;
-use rustix::time::Timespec;
 
+use super::bell::{Bell, Watch};
 use super::fork;
 
-/// The longest time without inotify between two looks at what another process may have done.
+/// The longest time without a watch between two looks at what another process may have done.
 const TICK: Duration = Duration::from_millis(1);
 
 static KEEPER: ArcSwapOption<Keeper> = ArcSwapOption::const_empty();
@@ -43,15 +39,14 @@ pub(crate) trait Kept: Send + Sync {
 struct Client {
     kept: Weak<dyn Kept>,
     watched: Arc<Path>,
-    watch: Option<i32>,
+    watch: Option<Watch>,
     due: Option<Instant>,
 }
 
 /// The thread's mailbox.
 pub(crate) struct Keeper {
     generation: u64,
-    inotify: Option<OwnedFd>,
-    bell: OwnedFd,
+    bell: Bell,
     clients: Mutex<Option<Vec<Client>>>,
 }
 
@@ -112,9 +107,7 @@ impl Keeper {
     fn new() -> io::Result<Self> {
         Ok(Self {
             generation: fork::generation(),
-            inotify: inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)
-                .ok(),
-            bell: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            bell: Bell::new()?,
             clients: Mutex::new(Some(Vec::new())),
         })
     }
@@ -131,57 +124,31 @@ impl Keeper {
         true
     }
 
-    fn unwatch(&self, watches: impl IntoIterator<Item = i32>, clients: &[Client]) {
-        let Some(inotify) = &self.inotify else { return };
+    fn unwatch(&self, watches: impl IntoIterator<Item = Watch>, clients: &[Client]) {
         for watch in watches {
             // A file has one watch, however often it is asked for: a queue that was closed and
             // opened again has the same.
             if !clients.iter().any(|client| client.watch == Some(watch)) {
-                let _ = inotify::remove_watch(inotify, watch);
+                self.bell.unwatch(watch);
             }
         }
     }
 
     /// Makes the thread look after everything now.
     pub(crate) fn ring(&self) {
-        // The counter can only be full of rings that were not heard yet.
-        let _ = rustix::io::write(&self.bell, &1_u64.to_ne_bytes());
+        self.bell.ring();
     }
 
     fn run(self: Arc<Self>) {
         let mut next = None;
         loop {
-            let rung = self.sleep(next);
-            let poked = self.pokes();
+            let limit =
+                next.map(|next: Instant| next.saturating_duration_since(Instant::now()));
+            let rung = self.bell.sleep(limit);
+            let poked = self.bell.pokes();
             let Ok(due) = self.round(rung, &poked) else { return };
             next = due;
         }
-    }
-
-    /// Sleeps until `next`; says whether somebody rang.
-    fn sleep(&self, next: Option<Instant>) -> bool {
-        let limit = next
-            .map(|next| next.saturating_duration_since(Instant::now()))
-            .and_then(|limit| Timespec::try_from(limit).ok());
-        let mut files = vec![PollFd::new(&self.bell, PollFlags::IN)];
-        files.extend(self.inotify.iter().map(|inotify| PollFd::new(inotify, PollFlags::IN)));
-        // An interrupted poll is an early look, which does no harm.
-        let _ = poll(&mut files, limit.as_ref());
-        let mut count = [0; 8];
-        rustix::io::read(self.bell.as_fd(), &mut count).is_ok()
-    }
-
-    /// The watches whose files were written.
-    fn pokes(&self) -> HashSet<i32> {
-        let mut poked = HashSet::new();
-        if let Some(inotify) = &self.inotify {
-            let mut buffer = [MaybeUninit::uninit(); 4096];
-            let mut events = inotify::Reader::new(inotify, &mut buffer);
-            while let Ok(event) = events.next() {
-                poked.insert(event.wd());
-            }
-        }
-        poked
     }
 
     fn forget_the_dead(&self, clients: &mut Vec<Client>) {
@@ -192,13 +159,9 @@ impl Keeper {
     }
 
     fn look(&self, kept: &dyn Kept, client: &mut Client, poked: bool) {
-        if client.watch.is_none()
-            && let Some(inotify) = &self.inotify
-            && kept.wants_pokes()
-        {
+        if client.watch.is_none() && kept.wants_pokes() {
             // Before it looks: what is written from now on pokes.
-            let events = inotify::WatchFlags::MODIFY;
-            client.watch = inotify::add_watch(inotify, &*client.watched, events).ok();
+            client.watch = self.bell.watch(&client.watched);
         }
         let next = kept.tend(poked);
         // Whoever wants pokes from now on rings after this.
@@ -210,7 +173,7 @@ impl Keeper {
     }
 
     /// Looks after everybody who is due; gives the next appointment.
-    fn round(&self, rung: bool, poked: &HashSet<i32>) -> Result<Option<Instant>, NobodyLeft> {
+    fn round(&self, rung: bool, poked: &HashSet<Watch>) -> Result<Option<Instant>, NobodyLeft> {
         let now = Instant::now();
         let mut looks = Vec::new();
         {

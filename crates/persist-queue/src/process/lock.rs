@@ -2,13 +2,14 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use super::fork::NotInherited;
+use crate::storage::system;
 
 /// A lock file. Locking twice through one object is one lock.
 #[derive(Debug)]
@@ -33,10 +34,10 @@ impl KernelLock {
 
     /// Whether `path` still names the file that this object has.
     pub(crate) fn is_at(&self, path: &Path) -> bool {
-        let (Ok(own), Ok(there)) = (self.file.metadata(), std::fs::metadata(path)) else {
+        let (Ok(own), Ok(there)) = (system::identity_of(&self.file), system::identity(path)) else {
             return false;
         };
-        (own.dev(), own.ino()) == (there.dev(), there.ino())
+        own == there
     }
 
     /// Takes the lock for this process alone, if nobody has it.

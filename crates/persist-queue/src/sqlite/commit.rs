@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::connection::{explain, is_disk_full, wait_for_lock};
 use super::lock;
+#[cfg(unix)]
 use super::log_writes;
 use super::session::Session;
 use crate::wait::answer;
@@ -348,7 +349,10 @@ fn together(
         };
         ends.push(end);
     }
-    log_writes::together(|| run(session, "COMMIT"))
+    #[cfg(unix)]
+    return log_writes::together(|| run(session, "COMMIT"));
+    #[cfg(windows)]
+    run(session, "COMMIT")
 }
 
 fn disk_full() -> rusqlite::Error {

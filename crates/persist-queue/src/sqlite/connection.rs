@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
-use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::room::give_up_reserve;
+#[cfg(unix)]
 use super::system_calls;
+use crate::storage::system::{DISK_FULL, READ_ONLY};
 use crate::{Error, Result};
 
 /// Where a database is.
@@ -67,6 +68,7 @@ pub(super) fn open(place: &Place) -> Result<Connection> {
 }
 
 /// To be called before any connection to a database file is opened.
+#[cfg(unix)]
 pub(super) fn prepare(path: &Path) -> Result<()> {
     let failed = |reason: &'static str| Error::Database {
         action: "open",
@@ -76,14 +78,28 @@ pub(super) fn prepare(path: &Path) -> Result<()> {
     system_calls::install().map_err(failed)
 }
 
+/// On Windows locks belong to whoever opened the file, so that SQLite's own calls do.
+#[cfg(windows)]
+#[expect(clippy::unnecessary_wraps, reason = "as it is on Unix")]
+pub(super) fn prepare(_path: &Path) -> Result<()> {
+    Ok(())
+}
+
 /// Makes the database's file, where there is none, with the rights that the umask leaves. SQLite would
 /// keep other users from writing, and gives what it makes later the rights that this file has.
+#[cfg(unix)]
 pub(super) fn make_file(path: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
     let (kind, rights) = (FileType::RegularFile, Mode::from_raw_mode(0o666));
     // Made and not opened: closing it would end locks that another thread has got on it meanwhile. Where
     // it cannot be made so, or is there already, SQLite makes or opens it as ever, or says why not.
     let _made = mknodat(CWD, path, kind, rights, 0);
 }
+
+/// On Windows a new file has the rights of its folder.
+#[cfg(windows)]
+pub(super) fn make_file(_path: &Path) {}
 
 fn open_raw(place: &Place) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -143,8 +159,8 @@ pub(super) fn explain(action: &'static str, path: &Path, error: rusqlite::Error)
     };
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Locked { path },
-        _ if is_disk_full(&error) => refused(libc::ENOSPC),
-        Some(ErrorCode::ReadOnly) => refused(libc::EROFS),
+        _ if is_disk_full(&error) => refused(DISK_FULL),
+        Some(ErrorCode::ReadOnly) => refused(READ_ONLY),
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Error::Unrecognised {
             path,
             reason: format!("{error}; 'persistq repair' writes it anew from what can be read"),
@@ -156,5 +172,5 @@ pub(super) fn explain(action: &'static str, path: &Path, error: rusqlite::Error)
 /// Whether a call failed because the disk is full.
 pub(super) fn found_no_room(error: &Error) -> bool {
     let Error::Io { source, .. } = error else { return false };
-    source.raw_os_error() == Some(libc::ENOSPC)
+    source.raw_os_error() == Some(DISK_FULL)
 }

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, OnceLock, TryLockError, Weak};
@@ -22,6 +21,7 @@ use super::session::Session;
 use crate::error::Context;
 use crate::process::keeper::{self, Keeper, Kept};
 use crate::process::per_process::PerProcess;
+use crate::storage::system;
 use crate::wait::{Signals, Worker};
 use crate::{Durability, Error, Result};
 
@@ -317,8 +317,7 @@ impl Database {
 }
 
 pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
+    system::identity(path).ok()
 }
 
 /// The database file of a queue, as an absolute path; its folder is made where it is missing.

@@ -28,12 +28,14 @@ mod get_many;
 mod group;
 mod hold;
 mod holder;
+#[cfg(unix)]
 mod log_writes;
 mod look;
 mod nameless;
 mod numbers;
 mod options;
 mod peek;
+#[cfg(unix)]
 mod posix_locks;
 mod put;
 mod put_in;
@@ -47,6 +49,7 @@ mod schema_aside;
 mod schema_batch;
 mod session;
 mod store;
+#[cfg(unix)]
 mod system_calls;
 #[cfg(feature = "tokio")]
 mod tasks;

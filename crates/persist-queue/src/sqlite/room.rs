@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use super::connection::{Place, keep_waiting, path_beside, wait_for_lock};
+use crate::storage::system;
 
 /// What puts leave free beside what the log needs to be emptied, in bytes.
 const MARGIN: u64 = 256 << 10;
@@ -112,8 +112,7 @@ impl Room {
 
 impl Files {
     fn free(&self) -> Option<u64> {
-        let disk = statvfs(&self.folder).ok()?;
-        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+        system::free_space(&self.folder)
     }
 
     fn log_size(&self) -> u64 {
@@ -125,7 +124,7 @@ impl Files {
         // Who has no room for it, or no right to it, does without.
         let Ok(file) = File::create_new(&self.reserve) else { return };
         let size = RESERVE.min(free / RESERVE_PART);
-        if fallocate(&file, FallocateFlags::empty(), 0, size).is_err() {
+        if system::allocate(&file, size).is_err() {
             let _ = std::fs::remove_file(&self.reserve);
         }
     }

@@ -1,7 +1,5 @@
 //! Looking at the queues of a database without changing it: no table made, no row taken, no write lock.
 
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -181,7 +179,21 @@ fn has_log(path: &Path) -> bool {
 }
 
 /// As a URL that says that nobody changes the file.
+#[cfg(windows)]
 fn unchanging(path: &Path) -> PathBuf {
+    let path = path.to_string_lossy();
+    // What `canonicalize` puts in front is for Windows alone.
+    let path = path.strip_prefix(r"\\?\").unwrap_or(&path).replace('\\', "/");
+    let path = path.replace('%', "%25").replace('#', "%23").replace('?', "%3f");
+    format!("file:///{path}?immutable=1").into()
+}
+
+/// As a URL that says that nobody changes the file.
+#[cfg(unix)]
+fn unchanging(path: &Path) -> PathBuf {
+    use std::ffi::{OsStr, OsString};
+    use std::os::unix::ffi::OsStrExt;
+
     let mut url = OsString::from("file:");
     for byte in path.as_os_str().as_bytes() {
         match byte {

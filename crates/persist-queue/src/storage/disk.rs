@@ -3,12 +3,10 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::mapped::Map;
-use super::{Access, Storage, StorageFile, StorageMap};
+use super::{Access, Storage, StorageFile, StorageMap, system};
 
 /// The file system of this machine.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,7 +44,7 @@ impl Storage for Disk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(dir)?.sync_all()
+        system::sync_dir(dir)
     }
 
     fn canonical(&self, path: &Path) -> io::Result<PathBuf> {
@@ -54,8 +52,7 @@ impl Storage for Disk {
     }
 
     fn identity(&self, path: &Path) -> io::Result<(u64, u64)> {
-        let metadata = fs::metadata(path)?;
-        Ok((metadata.dev(), metadata.ino()))
+        system::identity(path)
     }
 
     fn is_shared(&self) -> bool {
@@ -67,7 +64,7 @@ impl StorageFile for File {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut read = 0;
         while read < buffer.len() {
-            match FileExt::read_at(self, &mut buffer[read..], offset + read as u64) {
+            match system::read_at(self, &mut buffer[read..], offset + read as u64) {
                 Ok(0) => break,
                 Ok(count) => read += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -78,7 +75,7 @@ impl StorageFile for File {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        FileExt::write_all_at(self, bytes, offset)
+        system::write_all_at(self, bytes, offset)
     }
 
     fn size(&self) -> io::Result<u64> {
@@ -94,6 +91,6 @@ impl StorageFile for File {
     }
 
     fn map(&self, range: Range<u64>) -> Option<Box<dyn StorageMap>> {
-        Map::new(self, range).map(|map| Box::new(map) as Box<dyn StorageMap>)
+        system::map(self, range)
     }
 }

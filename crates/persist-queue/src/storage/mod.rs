@@ -1,11 +1,16 @@
 //! The few calls that touch a disk. Every file the log reads or writes goes through [`Storage`],
 //! so that every one of those calls can be made to fail, or to be the last, in a test.
 
+#[cfg(unix)]
 mod bus_guard;
 mod disk;
+#[cfg(unix)]
 mod mapped;
-#[cfg(feature = "simulation")]
+#[cfg(all(feature = "simulation", unix))]
 mod simulated;
+#[cfg_attr(unix, path = "unix.rs")]
+#[cfg_attr(windows, path = "windows.rs")]
+pub(crate) mod system;
 
 use std::fmt::Debug;
 use std::io;
@@ -14,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use disk::Disk;
-#[cfg(feature = "simulation")]
+#[cfg(all(feature = "simulation", unix))]
 pub use simulated::{Fault, SimulatedDisk};
 
 /// How a file is opened.

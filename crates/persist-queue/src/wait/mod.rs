@@ -6,6 +6,8 @@
 
 mod call;
 mod signal;
+#[cfg_attr(windows, path = "windows/sleepers.rs")]
+mod sleepers;
 mod task;
 #[cfg(feature = "tokio")]
 pub(crate) mod tokio;

@@ -9,15 +9,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use rustix::io::Errno;
-use rustix::thread::futex;
-use rustix::time::Timespec;
+use super::sleepers::Sleepers;
 
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Signal {
     epoch: AtomicU32,
     waiting: AtomicU32,
+    threads: Sleepers,
     /// How many tasks are asleep: while it is 0 nobody touches their list.
     asleep: AtomicU32,
     tasks: Mutex<Tasks>,
@@ -75,8 +74,7 @@ impl Signal {
     }
 
     fn wake_threads(&self, count: u32) -> bool {
-        // Waking can only fail for addresses that are not mapped.
-        futex::wake(&self.epoch, futex::Flags::PRIVATE, count).is_ok_and(|woken| woken > 0)
+        self.threads.wake(&self.epoch, count)
     }
 
     // Wakers are called, and dropped, outside of the list's lock: they are somebody else's code.
@@ -108,11 +106,7 @@ impl Signal {
 
     /// Sleeps in the kernel until the epoch is not `seen`, a signal handler ran, or `limit` is over.
     pub fn sleep(&self, seen: u32, limit: Option<Duration>) -> Slept {
-        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-        match futex::wait(&self.epoch, futex::Flags::PRIVATE, seen, limit.as_ref()) {
-            Err(Errno::INTR) => Slept::Interrupted,
-            _ => Slept::Through,
-        }
+        self.threads.sleep(&self.epoch, seen, limit)
     }
 }
 

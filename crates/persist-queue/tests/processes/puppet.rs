@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use persist_queue::{Durability, Error, FileQueue, Options};
 
+use crate::this_program::this_program;
 use crate::{kill, roles};
 
 /// Who put it, in which life of his, and its number in that life.
@@ -109,7 +110,7 @@ pub(crate) struct Puppet {
 
 impl Puppet {
     pub(crate) fn new() -> Self {
-        let mut child = Command::new(std::env::current_exe().unwrap())
+        let mut child = this_program()
             .args(["--exact", "child", "--nocapture", "--test-threads=1"])
             .env(ROLE, "puppet")
             .stdin(Stdio::piped())
@@ -206,21 +207,25 @@ impl Puppet {
     }
 
     /// SIGSTOP, until [`Puppet::resume`].
+    #[cfg(unix)]
     pub(crate) fn pause(&self) {
         self.signal("STOP");
     }
 
     /// SIGCONT.
+    #[cfg(unix)]
     pub(crate) fn resume(&self) {
         self.signal("CONT");
     }
 
+    #[cfg(unix)]
     fn signal(&self, name: &str) {
         let command = format!("kill -{name} {}", self.pid());
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
     /// The time that all its threads had a processor.
+    #[cfg(unix)]
     pub(crate) fn processor_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
         let behind_name = stat.rsplit(')').next().unwrap();
@@ -369,7 +374,12 @@ impl Stage {
     }
 }
 
+/// Leaves no inotify instance for this process to have, as long as it lives. Windows has none.
+#[cfg(windows)]
+fn use_up_inotify() {}
+
 /// Leaves no inotify instance for this process to have, as long as it lives.
+#[cfg(unix)]
 fn use_up_inotify() {
     use rustix::fs::inotify;
     while let Ok(instance) = inotify::init(inotify::CreateFlags::CLOEXEC) {

@@ -155,7 +155,8 @@ fn bursts_to_a_crowd_leave_nothing() {
     crowd.dismiss();
 }
 
-/// The processors are left alone while nothing happens.
+/// The processors are left alone while nothing happens. What a process used only /proc says.
+#[cfg(unix)]
 #[test]
 fn a_waiting_crowd_sleeps() {
     let _machine = alone();

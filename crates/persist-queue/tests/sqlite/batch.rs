@@ -9,6 +9,8 @@ use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, SqliteOptions, SqliteQueue, Wait};
 use rusqlite::Connection;
 
+use crate::this_program::this_program;
+
 type Queue = SqliteQueue<String>;
 
 const KINDS: [Kind; 4] = [Kind::Fifo, Kind::Filo, Kind::Unique, Kind::Priority];
@@ -606,7 +608,7 @@ fn a_forked_child_leaves_its_parents_batch_alone() {
     let Some(dir) = std::env::var_os(ROLE) else {
         let dir = tempfile::tempdir().unwrap();
         let name = "batch::a_forked_child_leaves_its_parents_batch_alone";
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
+        let status = this_program()
             .args(["--exact", name, "--test-threads=1"])
             .env(ROLE, dir.path())
             .status()
@@ -664,7 +666,7 @@ fn a_killed_process_leaves_what_was_durable() {
     }
     let dir = tempfile::tempdir().unwrap();
     let name = "batch::a_killed_process_leaves_what_was_durable";
-    let output = std::process::Command::new(std::env::current_exe().unwrap())
+    let output = this_program()
         .args(["--exact", name, "--test-threads=1"])
         .env(ROLE, dir.path())
         .output()

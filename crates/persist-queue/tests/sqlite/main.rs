@@ -14,4 +14,6 @@ mod nameless;
 mod plain;
 mod put_in;
 mod rows;
+#[path = "../support/this_program.rs"]
+mod this_program;
 mod transaction;

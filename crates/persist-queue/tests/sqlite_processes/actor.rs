@@ -3,13 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use persist_queue::sqlite::Which;
 use persist_queue::{Durability, Error, SqliteAckQueue, SqliteOptions, SqliteQueue, Wait};
 
 use crate::measure::now;
+use crate::this_program::this_program;
 
 const ROLE: &str = "PERSIST_QUEUE_SQLITE_ROLE";
 /// Far more than anything here takes; who waits longer hangs.
@@ -44,7 +45,7 @@ impl Actor {
     /// Starts a child that plays `role` on the database in `dir` and notes what it does in `log`.
     pub(crate) fn start(dir: &Path, role: &str, log: &str, word: u64) -> Self {
         let log = dir.join(log);
-        let child = Command::new(std::env::current_exe().unwrap())
+        let child = this_program()
             .args(["--exact", "child", "--nocapture", "--test-threads", "1"])
             .env(ROLE, format!("{role}\n{}\n{}\n{word}", dir.display(), log.display()))
             .stdout(Stdio::null())
