@@ -14,11 +14,10 @@ from .outcome import ROOT
 
 @dataclass
 class Build:
-    """For which system, with which linker, and what runs it here."""
+    """For which system, with which linker."""
 
     target: str
     compiler: str
-    runner: str
     features: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict)
 
@@ -28,8 +27,7 @@ class Build:
         return {
             f"CARGO_TARGET_{name.upper()}_LINKER": self.compiler,
             f"CC_{name}": self.compiler,
-            # An emulator is slow enough: some optimization pays, and nobody debugs there.
-            "CARGO_PROFILE_DEV_OPT_LEVEL": "1",
+            # Nobody debugs there.
             "CARGO_PROFILE_DEV_DEBUG": "0",
             **self.environment,
         }

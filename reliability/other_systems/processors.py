@@ -20,7 +20,9 @@ NOT_EMULATED = {
 def processor(name: str, tests: Sequence[str]) -> Iterator[Outcome]:
     """Runs tests on this processor, and has it share files with the one of this machine."""
     emulator = f"qemu-{name} -L /usr/{name}-linux-gnu"
-    there = Build(f"{name}-unknown-linux-gnu", f"{name}-linux-gnu-gcc", emulator, FEATURES)
+    # An emulator is slow enough that some optimization pays.
+    faster = {"CARGO_PROFILE_DEV_OPT_LEVEL": "1"}
+    there = Build(f"{name}-unknown-linux-gnu", f"{name}-linux-gnu-gcc", FEATURES, faster)
     chosen = list(tests or [*TESTS, "exchange"])
     programs = there.programs(chosen)
     # For test programs that start themselves again.

@@ -142,8 +142,7 @@ impl Keeper {
     fn run(self: Arc<Self>) {
         let mut next = None;
         loop {
-            let limit =
-                next.map(|next: Instant| next.saturating_duration_since(Instant::now()));
+            let limit = next.map(|next: Instant| next.saturating_duration_since(Instant::now()));
             let rung = self.bell.sleep(limit);
             let poked = self.bell.pokes();
             let Ok(due) = self.round(rung, &poked) else { return };

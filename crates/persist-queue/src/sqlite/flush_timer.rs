@@ -72,7 +72,8 @@ impl FlushTimer {
     pub(super) fn flush(&self) -> Result<()> {
         // Before the flush: what is written meanwhile may miss it.
         self.state().written = None;
-        let log = match File::open(&self.log) {
+        // Windows flushes only what may be written.
+        let log = match File::options().write(true).open(&self.log) {
             Ok(log) => log,
             // All of it is in the database, flushed by SQLite.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

@@ -38,11 +38,11 @@ pub(crate) fn put(kind: &str, folder: &Path, who: &str) {
     match kind {
         "sqlite" => {
             let queue = SqliteOptions::new().open::<Item>(database).unwrap();
-            items.for_each(|item| drop(queue.put(item).unwrap()));
+            items.for_each(|item| assert!(queue.put(item).unwrap().is_some()));
         }
         "ack" => {
             let queue = SqliteOptions::new().open_ack::<Item>(database).unwrap();
-            items.for_each(|item| drop(queue.put(item).unwrap()));
+            items.for_each(|item| assert!(queue.put(item).unwrap().is_some()));
         }
         kind => {
             let queue = file(kind).open::<Item>(folder).unwrap();

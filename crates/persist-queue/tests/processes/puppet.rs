@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -221,7 +221,9 @@ impl Puppet {
     #[cfg(unix)]
     fn signal(&self, name: &str) {
         let command = format!("kill -{name} {}", self.pid());
-        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("sh").args(["-c", &command]).status().unwrap().success()
+        );
     }
 
     /// The time that all its threads had a processor.
