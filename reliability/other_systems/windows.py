@@ -13,7 +13,9 @@ from .outcome import ROOT, Outcome, run
 CORE = ROOT / "crates/persist-queue"
 COMPILER = "x86_64-w64-mingw32-gcc"
 FEATURES = ["msgpack", "cbor", "json", "pickle", "legacy", "sqlite", "tokio"]
-TESTS = ["lib", "format", "contract", "any", "exchange"]
+TESTS = ["lib", "format", "contract", "exchange", "processes"]
+# Windows lets nobody replace a folder of open files; and speed under Wine says nothing.
+LEFT_OUT = {"processes": ["a_replaced_folder_is_noticed_and_not_touched", "speed::", "stress::"]}
 
 
 def windows(scratch: Path, tests: Sequence[str]) -> Iterator[Outcome]:
@@ -29,4 +31,7 @@ def windows(scratch: Path, tests: Sequence[str]) -> Iterator[Outcome]:
     for test in chosen:
         # A program's own folder is where its libraries are looked for first.
         shutil.copy(library, programs[test].parent)
-        yield run("Windows", test, [wine, str(programs[test])], environment, CORE)
+        command = [wine, str(programs[test])]
+        for left_out in LEFT_OUT.get(test, []):
+            command += ["--skip", left_out]
+        yield run("Windows", test, command, environment, CORE)

@@ -19,7 +19,8 @@
 //!
 //! It is a first-in first-out queue in a folder, for any number of threads and processes of one
 //! machine. It is not a server, not for several machines (`flock` must work between its users),
-//! and not a log: what is finished is gone. Limits: a record holds at most 4 GiB; Linux.
+//! and not a log: what is finished is gone. Limits: a record holds at most 4 GiB; Linux,
+//! and Windows as far as docs/reliability.md says.
 //!
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
 //! * `MySqlQueue` and `MySqlAckQueue` (feature `mysql`) are shared by several machines.
