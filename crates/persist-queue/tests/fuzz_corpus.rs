@@ -38,7 +38,7 @@ fn each_input(target: &str, check: fn(&[u8])) {
     let (mut inputs, corpus) = (0, fuzz.join("corpus").join(target));
     for entry in fs::read_dir(&corpus).unwrap() {
         let path = entry.unwrap().path();
-        println!("{}", path.display());
+        eprintln!("{}", path.display());
         check(&fs::read(path).unwrap());
         inputs += 1;
     }

@@ -32,15 +32,15 @@ pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result
 
 /// What tells the file at `path` from every other.
 pub(crate) fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    std::fs::metadata(path).map(numbers)
+    std::fs::metadata(path).map(|metadata| numbers(&metadata))
 }
 
 /// What tells an open file from every other.
 pub(crate) fn identity_of(file: &File) -> io::Result<(u64, u64)> {
-    file.metadata().map(numbers)
+    file.metadata().map(|metadata| numbers(&metadata))
 }
 
-fn numbers(metadata: Metadata) -> (u64, u64) {
+fn numbers(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
