@@ -267,7 +267,9 @@ def faults(calls: dict[tuple[str, int], str]) -> list[Fault]:
         # fail on any local file: giving a lock back, and closing a folder.
         spared = (call == "mmap" and "-1, 0" in arguments) or "F_UNLCK" in arguments
         spared = spared or re.match(r"\d+<(anon_inode|pipe|socket|/dev)\b", arguments) is not None
-        spared = spared or (call == "close" and arguments.partition(">")[0].endswith("/q"))
+        spared = spared or (
+            call == "close" and arguments.partition(">")[0].endswith(("/q", "/q/queue"))
+        )
         if call not in ONLY_KILLED and not spared:
             what.append("EIO")
             what += ["ENOSPC"] * (call in ROOM)
