@@ -302,7 +302,11 @@ impl Open {
 /// The place behind a record.
 #[inline]
 pub(super) fn step(at: Position, size: u64) -> Position {
-    Position { segment: at.segment, offset: at.offset + size, sequence: at.sequence + 1 }
+    Position {
+        segment: at.segment,
+        offset: at.offset + size,
+        sequence: at.sequence.saturating_add(1),
+    }
 }
 
 fn at_head(at: &Position, log: &LogView<'_>) -> Found {

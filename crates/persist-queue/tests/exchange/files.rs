@@ -23,7 +23,7 @@ pub(crate) fn write(folder: &Path) {
     for mapped in [true, false] {
         let queue = open(folder, mapped);
         for length in (0..40).chain([4095, 4096, 70_000]) {
-            queue.put((0..length).map(|byte| byte as u8).collect()).unwrap();
+            queue.put((0..length).map(|byte: u32| byte as u8).collect()).unwrap();
         }
         for _ in 0..15 {
             queue.get().unwrap();

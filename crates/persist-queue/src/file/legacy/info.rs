@@ -28,12 +28,18 @@ pub struct Info {
     pub head: Place,
 }
 
+/// The segments that a folder is converted into have higher numbers than its chunks, and numbers end.
+const MOST_CHUNKS: u64 = 1 << 59;
+
 impl Info {
     /// Refuses what persist-queue cannot have written, so that nothing is guessed from it.
     pub fn checked(self) -> Result<Self, String> {
         let (tail, head) = (self.tail, self.head);
         if (tail.file, tail.count) > (head.file, head.count) {
             return Err("its tail is behind its head".to_owned());
+        }
+        if head.file >= MOST_CHUNKS {
+            return Err(format!("no queue has come to the chunk {}", head.file));
         }
         match self.chunk_records {
             0 if tail.file != head.file => Err("its one endless chunk has a successor".to_owned()),
@@ -157,6 +163,7 @@ mod tests {
         assert!(written("3", [1, 2, 9], [1, 1, 0]).is_err());
         assert!(written("3", [0, 3, 9], [1, 0, 0]).is_err());
         assert!(written("0", [0, 0, 0], [1, 0, 0]).is_err());
+        assert!(written("3", [0, 0, 0], [1 << 59, 0, 0]).is_err());
         assert!(written("\"3\"", [0; 3], [0; 3]).is_err());
         assert!(info("{}").is_err());
         assert!(info(r#"{"chunksize":1,"size":0,"tail":[0,0],"head":[0,0,0]}"#).is_err());
@@ -170,8 +177,8 @@ mod tests {
         for (first, last, records) in counts {
             assert_eq!(info.records(first, last), records, "{first}..={last}");
         }
-        let last = u64::MAX;
-        let vast = written("3", [0; 3], [last, 1, 1]).unwrap();
-        assert_eq!(vast.records(0, last), last);
+        let last = MOST_CHUNKS - 1;
+        let vast = written("100", [0; 3], [last, 1, 1]).unwrap();
+        assert_eq!(vast.records(0, last), u64::MAX);
     }
 }
