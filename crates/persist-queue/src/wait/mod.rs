@@ -8,6 +8,7 @@ mod call;
 mod signal;
 #[cfg_attr(windows, path = "windows/sleepers.rs")]
 mod sleepers;
+mod sync;
 mod task;
 #[cfg(feature = "tokio")]
 pub(crate) mod tokio;
