@@ -15,6 +15,7 @@ __all__ = [
     "FileQueue",
     "FileView",
     "FolderQueue",
+    "Protection",
     "SqliteAckQueue",
     "SqliteDict",
     "SqliteQueue",
@@ -506,6 +507,7 @@ class AsyncTransaction:
 
 def run_command(arguments: list[str], program: list[str]) -> int: ...
 
+@final
 class Protection:
     def __new__(
         cls, encrypts: bool, keys: list[bytes], context: bytes, accepts_others: bool
