@@ -20,6 +20,8 @@
 //!    196     56  zeros
 //!    252      4  CRC-32C of the 252 bytes before
 //! ```
+//! A slot whose generation is 2^64 - 2^40 or more does not count.
+//!
 //! The log is the truth. A control file that is missing or damaged is made anew from the segments,
 //! at the price of delivering again what they still hold.
 
@@ -39,6 +41,9 @@ const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 const SIZE: u64 = 8192;
 const MAGIC: &[u8; 8] = b"PQRSCTL1";
 const VERSION: u32 = 1;
+/// A slot of this generation or a higher one was never written here, whatever its checksum says: so there is
+/// always a next one.
+const MOST_GENERATIONS: u64 = u64::MAX - (1 << 40);
 const WAITING: u32 = 1;
 const CONVERTING: u32 = 2;
 
@@ -102,6 +107,9 @@ impl Control {
         let version = number32(bytes, 8);
         if version != VERSION {
             return Err(version);
+        }
+        if number64(bytes, 16) >= MOST_GENERATIONS {
+            return Ok(None);
         }
         let position = |at| Position {
             segment: number64(bytes, at),
