@@ -20,7 +20,7 @@
 //!    196     56  zeros
 //!    252      4  CRC-32C of the 252 bytes before
 //! ```
-//! A slot whose generation is 2^64 - 2^40 or more does not count.
+//! A slot whose generation is 2^64 - 2^40 or more, or one of whose segments is 2^59 or more, does not count.
 //!
 //! The log is the truth. A control file that is missing or damaged is made anew from the segments,
 //! at the price of delivering again what they still hold.
@@ -28,7 +28,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::segment::{get_name, is_sealed, number32, number64, put_name, seal};
+use super::segment::{self, get_name, is_sealed, number32, number64, put_name, seal};
 use crate::error::Context;
 use crate::storage::{Access, Storage, StorageFile, StorageMap};
 use crate::{Error, Result};
@@ -41,9 +41,10 @@ const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 const SIZE: u64 = 8192;
 const MAGIC: &[u8; 8] = b"PQRSCTL1";
 const VERSION: u32 = 1;
-/// A slot of this generation or a higher one was never written here, whatever its checksum says: so there is
-/// always a next one.
+/// A slot of this generation or a higher one, or with a segment of this number or a higher one, was never
+/// written here, whatever its checksum says: so there is always a next one.
 const MOST_GENERATIONS: u64 = u64::MAX - (1 << 40);
+const MOST_SEGMENTS: u64 = segment::MOST / 2;
 const WAITING: u32 = 1;
 const CONVERTING: u32 = 2;
 
@@ -108,7 +109,11 @@ impl Control {
         if version != VERSION {
             return Err(version);
         }
-        if number64(bytes, 16) >= MOST_GENERATIONS {
+        let (generation, segments) =
+            (number64(bytes, 16), [number64(bytes, 24), number64(bytes, 48)]);
+        if generation >= MOST_GENERATIONS
+            || segments.into_iter().any(|number| number >= MOST_SEGMENTS)
+        {
             return Ok(None);
         }
         let position = |at| Position {

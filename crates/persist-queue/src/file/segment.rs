@@ -28,7 +28,7 @@ pub(super) const HEADER: u64 = 128;
 pub(super) const MAX_NAME: usize = 95;
 
 /// No segment has this number or a higher one.
-const MOST: u64 = 1 << 60;
+pub(super) const MOST: u64 = 1 << 60;
 const MAGIC: &[u8; 8] = b"PQRSSEG1";
 const VERSION: u32 = 1;
 
