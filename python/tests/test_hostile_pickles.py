@@ -10,14 +10,13 @@ import pickle
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from every_kind import EVERY, LOCAL, ON_SERVER, Raw
 from helpers import drain, old_folder, persistq
-from mysql_server import Server, shared_server
 
 import persistqueue
 from persistqueue import Queue, UntrustedError
@@ -44,24 +43,6 @@ def marker(tmp_path: Path) -> Path:
 @pytest.fixture
 def evil(marker: Path) -> bytes:
     return pickle.dumps(Evil(marker), 4)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with shared_server() as running:
-        yield running
-
-
-@pytest.fixture
-def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Where the kind of the test's parameter is opened."""
-    if request.getfixturevalue("kind") in LOCAL:
-        folder = tmp_path / "place"
-        folder.mkdir()
-        yield folder
-        return
-    with request.getfixturevalue("server").database() as arguments:
-        yield arguments
 
 
 @pytest.mark.parametrize("kind", EVERY)

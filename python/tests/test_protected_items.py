@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ import custom_serializer
 import pytest
 from every_kind import EVERY, LOCAL, ON_SERVER, Raw
 from helpers import drain, old_folder, persistq
-from mysql_server import Server, shared_server
 
 import persistqueue
 from persistqueue import Queue, SQLiteQueue, UniqueQ, UntrustedError, serializers
@@ -23,22 +21,6 @@ from persistqueue.serializers import Encrypted, Signed
 OLD, NEW = b"old" * 11, b"new" * 11
 ITEM = {"a": [1, None, "text"]}
 PROTECTIONS = [Signed, Encrypted]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with shared_server() as running:
-        yield running
-
-
-@pytest.fixture
-def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Where the kind of the test's parameter is opened."""
-    if request.getfixturevalue("kind") in LOCAL:
-        yield tmp_path
-        return
-    with request.getfixturevalue("server").database() as arguments:
-        yield arguments
 
 
 def protections(kind: str) -> list[Any]:

@@ -41,10 +41,8 @@ const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 const SIZE: u64 = 8192;
 const MAGIC: &[u8; 8] = b"PQRSCTL1";
 const VERSION: u32 = 1;
-/// A slot of this generation or a higher one, or with a segment of this number or a higher one, was never
-/// written here, whatever its checksum says: so there is always a next one.
+/// As [`segment::MOST_BELIEVED`], for generations.
 const MOST_GENERATIONS: u64 = u64::MAX - (1 << 40);
-const MOST_SEGMENTS: u64 = segment::MOST / 2;
 const WAITING: u32 = 1;
 const CONVERTING: u32 = 2;
 
@@ -112,7 +110,7 @@ impl Control {
         let (generation, segments) =
             (number64(bytes, 16), [number64(bytes, 24), number64(bytes, 48)]);
         if generation >= MOST_GENERATIONS
-            || segments.into_iter().any(|number| number >= MOST_SEGMENTS)
+            || segments.into_iter().any(|number| number >= segment::MOST_BELIEVED)
         {
             return Ok(None);
         }

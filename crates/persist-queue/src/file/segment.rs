@@ -28,7 +28,10 @@ pub(super) const HEADER: u64 = 128;
 pub(super) const MAX_NAME: usize = 95;
 
 /// No segment has this number or a higher one.
-pub(super) const MOST: u64 = 1 << 60;
+const MOST: u64 = 1 << 60;
+/// What claims a segment, or a chunk to be converted, of this number or a higher one was never written,
+/// whatever its checksum says: so there is always a next number.
+pub(super) const MOST_BELIEVED: u64 = MOST / 2;
 const MAGIC: &[u8; 8] = b"PQRSSEG1";
 const VERSION: u32 = 1;
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
+use super::super::segment::MOST_BELIEVED;
+
 /// Where an end of the queue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Place {
@@ -28,9 +30,6 @@ pub struct Info {
     pub head: Place,
 }
 
-/// The segments that a folder is converted into have higher numbers than its chunks, and numbers end.
-const MOST_CHUNKS: u64 = 1 << 59;
-
 impl Info {
     /// Refuses what persist-queue cannot have written, so that nothing is guessed from it.
     pub fn checked(self) -> Result<Self, String> {
@@ -38,7 +37,7 @@ impl Info {
         if (tail.file, tail.count) > (head.file, head.count) {
             return Err("its tail is behind its head".to_owned());
         }
-        if head.file >= MOST_CHUNKS {
+        if head.file >= MOST_BELIEVED {
             return Err(format!("no queue has come to the chunk {}", head.file));
         }
         match self.chunk_records {
@@ -177,7 +176,7 @@ mod tests {
         for (first, last, records) in counts {
             assert_eq!(info.records(first, last), records, "{first}..={last}");
         }
-        let last = MOST_CHUNKS - 1;
+        let last = MOST_BELIEVED - 1;
         let vast = written("100", [0; 3], [last, 1, 1]).unwrap();
         assert_eq!(vast.records(0, last), u64::MAX);
     }
