@@ -111,7 +111,7 @@ impl Ours {
 
 impl Ends for Ours {
     fn put(&self, payload: &[u8]) {
-        self.0.put(payload.to_vec()).unwrap();
+        self.0.put_bytes(payload, persist_queue::Wait::Forever).unwrap();
     }
 
     fn get(&self) -> Option<usize> {

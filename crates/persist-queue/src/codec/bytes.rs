@@ -20,6 +20,14 @@ impl Codec<Vec<u8>> for Bytes {
         Ok(bytes.to_vec())
     }
 
+    fn encoded<'a>(&self, item: &'a Vec<u8>) -> Option<&'a [u8]> {
+        Some(item)
+    }
+
+    fn decode_owned(&self, bytes: Vec<u8>) -> Result<Vec<u8>, CodecError> {
+        Ok(bytes)
+    }
+
     fn decodes_anything(&self) -> bool {
         true
     }

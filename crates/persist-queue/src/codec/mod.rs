@@ -57,6 +57,16 @@ pub trait Codec<T> {
     fn encode(&self, item: &T, into: &mut Vec<u8>) -> Result<(), CodecError>;
     /// Makes the item of its bytes, exactly as [`Codec::encode`] wrote them.
     fn decode(&self, bytes: &[u8]) -> Result<T, CodecError>;
+    /// The bytes that [`Codec::encode`] would write, where the item has them already: they are not copied
+    /// then.
+    fn encoded<'a>(&self, item: &'a T) -> Option<&'a [u8]> {
+        let _ = item;
+        None
+    }
+    /// As [`Codec::decode`], for bytes that the item may keep.
+    fn decode_owned(&self, bytes: Vec<u8>) -> Result<T, CodecError> {
+        self.decode(&bytes)
+    }
     /// Whether [`Codec::decode`] makes an item of whatever bytes there are. A queue need not keep
     /// them for the case that it cannot then, and makes them final in one step with taking them.
     fn decodes_anything(&self) -> bool {

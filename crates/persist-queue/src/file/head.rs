@@ -105,6 +105,11 @@ impl Head {
             // Keeps the memory, but not for ever what one large record took.
             self.recent.shrink_to(2 * RECENT);
         }
+        if let [only] = payloads
+            && only.as_ref().len() > MAPPED_AT_ONCE
+        {
+            return self.append_large(salt, only.as_ref());
+        }
         let start = self.recent.len();
         let mut last = start;
         for (sequence, payload) in (self.at.sequence..).zip(payloads) {
@@ -113,14 +118,34 @@ impl Head {
         }
         if let Err(error) = self.write(start, mapped) {
             self.recent.truncate(start);
-            self.plain = true;
-            self.cut();
-            return Err(error).context("write", &self.segment.path);
+            return self.refuse(error);
         }
         self.last_offset = self.at.offset + (last - start) as u64;
         self.at.offset += (self.recent.len() - start) as u64;
         self.at.sequence += payloads.len() as u64;
         Ok(())
+    }
+
+    /// Writes a record whose payload is not copied before: that would take as long as the call.
+    fn append_large(&mut self, salt: u32, payload: &[u8]) -> Result<()> {
+        let header = record::header(salt, self.at.sequence, payload);
+        let pieces = [&header, payload, record::padding(payload)];
+        if let Err(error) = self.segment.file.write_pieces_at(&pieces, self.at.offset) {
+            return self.refuse(error);
+        }
+        self.last_offset = self.at.offset;
+        self.at.offset += record::frame_size(payload.len());
+        self.at.sequence += 1;
+        self.forget_recent();
+        Ok(())
+    }
+
+    /// Takes back what a write that failed may have left.
+    #[cold]
+    fn refuse(&mut self, error: io::Error) -> Result<()> {
+        self.plain = true;
+        self.cut();
+        Err(error).context("write", &self.segment.path)
     }
 
     /// Writes what is in memory from `start` on.

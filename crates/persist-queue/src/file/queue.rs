@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::options::Options;
 use super::store::{FileStore, Patience, Taken};
 use super::take::Fate;
-use crate::codec::{Codec, Default as DefaultCodec};
+use crate::codec::{Bytes, Codec, CodecError, Default as DefaultCodec};
 use crate::error::Slim;
 use crate::wait::{Thread, Wait, now, this_thread};
 use crate::{Error, Result};
@@ -142,11 +142,19 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
 
     #[inline]
     fn put_wait(&self, item: T, wait: Wait) -> Result<(), Rejected<T>> {
-        let put = with_buffer(|payload| {
-            self.encode(&item, payload)?;
-            Ok(self.store.put(&mut Thread, &[&*payload], wait).now()?)
-        });
+        let put = match self.codec.encoded(&item) {
+            Some(payload) => self.put_payload(payload, wait),
+            None => with_buffer(|payload| {
+                self.encode(&item, payload)?;
+                self.put_payload(payload, wait)
+            }),
+        };
         put.map_err(|error| Rejected { item, error })
+    }
+
+    #[inline]
+    fn put_payload(&self, payload: &[u8], wait: Wait) -> Result<()> {
+        Ok(self.store.put(&mut Thread, &[payload], wait).now()?)
     }
 
     /// Puts items in one piece, and waits while there is no room for all of them. A process that
@@ -201,12 +209,13 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
     #[inline]
     fn get_wait(&self, wait: Wait) -> Slim<Option<T>> {
         self.untold.tell()?;
+        let owner = this_thread();
+        if self.codec.decodes_anything() {
+            let mut payload = Vec::new();
+            let taken = self.store.take_delivered(owner, wait, &mut payload)?;
+            return taken.map(|sequence| self.decode_owned(sequence, payload)).transpose();
+        }
         with_buffer(|payload| {
-            let owner = this_thread();
-            if self.codec.decodes_anything() {
-                let taken = self.store.take_delivered(owner, wait, payload)?;
-                return taken.map(|sequence| self.decode_record(sequence, payload)).transpose();
-            }
             let taken = self.store.take_number(&mut Thread, owner, wait, payload, false).now()?;
             let taken = taken.map(|sequence| self.store.hold(owner, sequence));
             taken.map(|taken| self.deliver(taken, payload)).transpose()
@@ -279,9 +288,17 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
 
     #[inline]
     fn decode_record(&self, sequence: u64, payload: &[u8]) -> Slim<T> {
-        self.codec.decode(payload).map_err(|source| {
-            Error::Decode { path: self.store.dir().to_owned(), sequence, source }.into()
-        })
+        self.codec.decode(payload).map_err(|source| self.undecodable(sequence, source).into())
+    }
+
+    #[inline]
+    fn decode_owned(&self, sequence: u64, payload: Vec<u8>) -> Slim<T> {
+        self.codec.decode_owned(payload).map_err(|source| self.undecodable(sequence, source).into())
+    }
+
+    #[cold]
+    fn undecodable(&self, sequence: u64, source: CodecError) -> Error {
+        Error::Decode { path: self.store.dir().to_owned(), sequence, source }
     }
 
     /// Makes final what this thread has taken so far. A thread that holds nothing finishes the
@@ -371,6 +388,16 @@ impl<T, C: Codec<T>> FileQueue<T, C> {
 
     pub(super) fn encode(&self, item: &T, payload: &mut Vec<u8>) -> Result<()> {
         self.codec.encode(item, payload).map_err(Error::Encode)
+    }
+}
+
+impl FileQueue<Vec<u8>, Bytes> {
+    /// As [`FileQueue::put`], for bytes that stay with the caller.
+    ///
+    /// # Errors
+    /// As [`FileQueue::put`], and [`Error::Full`] where there was no room in time.
+    pub fn put_bytes(&self, item: &[u8], wait: Wait) -> Result<()> {
+        self.put_payload(item, wait)
     }
 }
 

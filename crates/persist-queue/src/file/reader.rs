@@ -12,6 +12,9 @@ use crate::storage::{Access, Storage};
 /// which would be read twice.
 const READ_AHEAD: u64 = 128 * 1024;
 
+/// What is not read ahead, in bytes.
+const LARGE: u64 = 16 * 1024;
+
 /// What a reader must know of a log.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LogView<'a> {
@@ -107,8 +110,14 @@ impl Reader {
             open.shown_until = until.unwrap_or(u64::MAX);
             // What has a number that was never given stands there wrongly; who believed it would pass
             // over all that is put until then.
+            let wanted = at.sequence..until.unwrap_or(log.head.sequence);
+            if wanted.contains(&at.sequence)
+                && let Some(found) = open.read_large(at, end, log.salt, into)?
+            {
+                return Ok(found);
+            }
             if let Parsed::Record(found) = open.parse(at.offset, end, log.salt)?
-                && found.sequence < until.unwrap_or(log.head.sequence)
+                && found.sequence < wanted.end
             {
                 if found.sequence == at.sequence {
                     into.extend_from_slice(found.payload);
@@ -225,6 +234,40 @@ impl Open {
         Ok(record::parse(&self.buffer[from..], salt))
     }
 
+    /// Reads the record at `at` to the end of `into`, where it is a large one behind another large one: to read
+    /// ahead would be to copy it once more. Nothing where it is not, or not whole.
+    fn read_large(
+        &self,
+        at: &Position,
+        end: u64,
+        salt: u32,
+        into: &mut Vec<u8>,
+    ) -> Slim<Option<Found>> {
+        if self.frame < LARGE || self.buffered(at.offset).is_some() {
+            return Ok(None);
+        }
+        let mut header = [0; record::HEADER];
+        let from = at.offset + header.len() as u64;
+        let read = self.segment.file.read_at(&mut header, at.offset);
+        read.context("read", &self.segment.path)?;
+        let size = record::needed(&header) - header.len();
+        if (size as u64) < LARGE || size as u64 > end.saturating_sub(from) {
+            return Ok(None);
+        }
+        let payload = self.read(from, size as u64)?;
+        let found = record::joined(&header, &payload, salt);
+        let Some(Record { marked, .. }) = found.filter(|found| found.sequence == at.sequence)
+        else {
+            return Ok(None);
+        };
+        if into.is_empty() {
+            *into = payload;
+        } else {
+            into.extend_from_slice(&payload);
+        }
+        Ok(Some(Found::Record { size: record::frame_size(size), marked }))
+    }
+
     /// Whether more of the frame at `offset` can be read than the buffer holds.
     fn missing(&self, offset: u64, left: u64) -> bool {
         let bytes = self.buffered(offset).map_or(&[][..], |from| &self.buffer[from..]);
@@ -247,11 +290,8 @@ impl Open {
     }
 
     fn read(&self, offset: u64, size: u64) -> Slim<Vec<u8>> {
-        let mut bytes = vec![0; size as usize];
-        let read =
-            self.segment.file.read_at(&mut bytes, offset).context("read", &self.segment.path)?;
-        bytes.truncate(read);
-        Ok(bytes)
+        let read = self.segment.file.read_vec_at(size as usize, offset);
+        Ok(read.context("read", &self.segment.path)?)
     }
 
     /// What comes behind a place where there is no record.

@@ -66,17 +66,37 @@ pub(super) fn frame_size(payload: usize) -> u64 {
 #[inline]
 pub(super) fn encode(buffer: &mut Vec<u8>, salt: u32, sequence: u64, payload: &[u8]) {
     let start = buffer.len();
+    let (length, header) = unsealed(sequence, payload);
+    buffer.extend_from_slice(&header);
+    buffer.extend_from_slice(payload);
+    let checksum = checksum(salt, length, ITEM, &buffer[start + COVERED..]);
+    buffer[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
+    buffer.extend_from_slice(padding(payload));
+}
+
+/// What stands before `payload` in a frame. As [`encode`], for a payload that is not to be copied.
+pub(super) fn header(salt: u32, sequence: u64, payload: &[u8]) -> [u8; HEADER] {
+    let (length, mut header) = unsealed(sequence, payload);
+    let checksum = crc32c_append(checksum(salt, length, ITEM, &header[COVERED..]), payload);
+    header[4..8].copy_from_slice(&checksum.to_le_bytes());
+    header
+}
+
+/// What stands behind `payload` in a frame.
+pub(super) fn padding(payload: &[u8]) -> &'static [u8] {
+    let length = HEADER + payload.len();
+    &[0; ALIGNMENT][..length.next_multiple_of(ALIGNMENT) - length]
+}
+
+/// The length of a frame, and its header without the checksum.
+#[inline]
+fn unsealed(sequence: u64, payload: &[u8]) -> (u32, [u8; HEADER]) {
     let length = (HEADER + payload.len()) as u32;
     let mut header = [0; HEADER];
     header[0..4].copy_from_slice(&length.to_le_bytes());
     header[12..16].copy_from_slice(&ITEM.to_le_bytes());
     header[16..24].copy_from_slice(&sequence.to_le_bytes());
-    buffer.extend_from_slice(&header);
-    buffer.extend_from_slice(payload);
-    let checksum = checksum(salt, length, ITEM, &buffer[start + COVERED..]);
-    buffer[start + 4..start + 8].copy_from_slice(&checksum.to_le_bytes());
-    let padding = (buffer.len() - start).next_multiple_of(ALIGNMENT) - (buffer.len() - start);
-    buffer.extend_from_slice(&[0; ALIGNMENT][..padding]);
+    (length, header)
 }
 
 /// The frames of which `bytes`, that this process encoded, consists.
@@ -138,8 +158,28 @@ pub(super) fn whole(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
     if number32(header, 4) != checksum || kind != ITEM {
         return None;
     }
+    Some(record(header, payload, salt))
+}
+
+/// The record of a header and a payload that was read apart from it, as long as the header says,
+/// where they are right.
+pub(super) fn joined<'a>(
+    header: &[u8; HEADER],
+    payload: &'a [u8],
+    salt: u32,
+) -> Option<Record<'a>> {
+    let (length, kind) = (number32(header, 0), number32(header, 12));
+    let checksum = crc32c_append(checksum(salt, length, kind, &header[COVERED..]), payload);
+    if number32(header, 4) != checksum || kind != ITEM {
+        return None;
+    }
+    Some(record(header, payload, salt))
+}
+
+#[inline]
+fn record<'a>(header: &[u8; HEADER], payload: &'a [u8], salt: u32) -> Record<'a> {
     let (sequence, marked) = (number64(header, 16), number32(header, 8));
-    Some(Record { sequence, payload, marked: marked != 0 && marked == mark(salt, sequence) })
+    Record { sequence, payload, marked: marked != 0 && marked == mark(salt, sequence) }
 }
 
 /// The completion mark of a record.

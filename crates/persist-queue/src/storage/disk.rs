@@ -74,8 +74,17 @@ impl StorageFile for File {
         Ok(read)
     }
 
+    #[cfg(unix)]
+    fn read_vec_at(&self, size: usize, offset: u64) -> io::Result<Vec<u8>> {
+        system::read_vec_at(self, size, offset)
+    }
+
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         system::write_all_at(self, bytes, offset)
+    }
+
+    fn write_pieces_at(&self, pieces: &[&[u8]], offset: u64) -> io::Result<()> {
+        system::write_pieces_at(self, pieces, offset)
     }
 
     fn size(&self) -> io::Result<u64> {

@@ -61,8 +61,19 @@ pub trait Storage: Send + Sync + Debug {
 pub trait StorageFile: Send + Sync + Debug {
     /// Reads at `offset` until `buffer` is full or the file ends; says how many bytes were read.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Reads `size` bytes at `offset`, or as many as there are.
+    fn read_vec_at(&self, size: usize, offset: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; size];
+        let read = self.read_at(&mut bytes, offset)?;
+        bytes.truncate(read);
+        Ok(bytes)
+    }
     /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// As [`StorageFile::write_all_at`] with all the pieces, one behind the other, in one call.
+    fn write_pieces_at(&self, pieces: &[&[u8]], offset: u64) -> io::Result<()> {
+        self.write_all_at(&pieces.concat(), offset)
+    }
     /// The file's length in bytes.
     fn size(&self) -> io::Result<u64>;
     /// Cuts the file, or fills it with zeros, to `size` bytes.

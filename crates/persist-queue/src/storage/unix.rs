@@ -2,13 +2,15 @@
 //! same functions.
 
 use std::fs::{File, Metadata};
-use std::io;
+use std::io::{self, IoSlice};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
+use rustix::buffer::spare_capacity;
 #[cfg(feature = "sqlite")]
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::io::Errno;
 
 use super::StorageMap;
 use super::mapped::Map;
@@ -25,9 +27,37 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
     FileExt::read_at(file, buffer, offset)
 }
 
+/// Reads into memory that is not filled with zeros before.
+pub(super) fn read_vec_at(file: &File, size: usize, offset: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(size);
+    while bytes.len() < size {
+        let at = offset + bytes.len() as u64;
+        match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bytes.truncate(size);
+    Ok(bytes)
+}
+
 /// Writes all of `bytes` at `offset`.
 pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     FileExt::write_all_at(file, bytes, offset)
+}
+
+/// Writes all of `pieces` at `offset`, one behind the other: in one call, where it is not interrupted.
+pub(super) fn write_pieces_at(file: &File, pieces: &[&[u8]], mut offset: u64) -> io::Result<()> {
+    let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut written = rustix::io::pwritev(file, &slices, offset)?;
+    for piece in pieces {
+        let done = written.min(piece.len());
+        written -= done;
+        write_all_at(file, &piece[done..], offset + done as u64)?;
+        offset += piece.len() as u64;
+    }
+    Ok(())
 }
 
 /// What tells the file at `path` from every other.

@@ -38,6 +38,15 @@ pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io
     Ok(())
 }
 
+/// Writes all of `pieces` at `offset`, one behind the other.
+pub(super) fn write_pieces_at(file: &File, pieces: &[&[u8]], mut offset: u64) -> io::Result<()> {
+    for piece in pieces {
+        write_all_at(file, piece, offset)?;
+        offset += piece.len() as u64;
+    }
+    Ok(())
+}
+
 pub(crate) fn identity(path: &Path) -> io::Result<(u64, u64)> {
     identity_of(&File::open(path)?)
 }
