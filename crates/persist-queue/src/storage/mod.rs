@@ -70,7 +70,8 @@ pub trait StorageFile: Send + Sync + Debug {
     }
     /// Writes all of `bytes` at `offset`. After an error any part of them may have been written.
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
-    /// As [`StorageFile::write_all_at`] with all the pieces, one behind the other, in one call.
+    /// As [`StorageFile::write_all_at`] with all the pieces, one behind the other, in one call
+    /// where the system has one.
     fn write_pieces_at(&self, pieces: &[&[u8]], offset: u64) -> io::Result<()> {
         self.write_all_at(&pieces.concat(), offset)
     }

@@ -10,7 +10,7 @@ use std::path::Path;
 use rustix::buffer::spare_capacity;
 #[cfg(feature = "sqlite")]
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
-use rustix::io::Errno;
+use rustix::io::{pread, pwritev, retry_on_intr};
 
 use super::StorageMap;
 use super::mapped::Map;
@@ -32,10 +32,8 @@ pub(super) fn read_vec_at(file: &File, size: usize, offset: u64) -> io::Result<V
     let mut bytes = Vec::with_capacity(size);
     while bytes.len() < size {
         let at = offset + bytes.len() as u64;
-        match rustix::io::pread(file, spare_capacity(&mut bytes), at) {
-            Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
+        if retry_on_intr(|| pread(file, spare_capacity(&mut bytes), at))? == 0 {
+            break;
         }
     }
     bytes.truncate(size);
@@ -50,7 +48,7 @@ pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result
 /// Writes all of `pieces` at `offset`, one behind the other: in one call, where it is not interrupted.
 pub(super) fn write_pieces_at(file: &File, pieces: &[&[u8]], mut offset: u64) -> io::Result<()> {
     let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-    let mut written = rustix::io::pwritev(file, &slices, offset)?;
+    let mut written = retry_on_intr(|| pwritev(file, &slices, offset))?;
     for piece in pieces {
         let done = written.min(piece.len());
         written -= done;
