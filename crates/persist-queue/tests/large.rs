@@ -1,6 +1,6 @@
 //! Items so large that they are neither copied before they are written nor read ahead: written with one call, and
 //! read straight to where they are wanted.
-
+#![cfg(feature = "simulation")]
 // Helpers of tests may fail as tests do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,8 +8,10 @@ use std::collections::VecDeque;
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use persist_queue::codec::Bytes;
+use persist_queue::storage::{Fault, SimulatedDisk};
 use persist_queue::{Error, FileQueue, Options, Wait};
 use proptest::prelude::*;
 
@@ -141,6 +143,70 @@ fn one_that_is_given_back_comes_again() {
     let queue = open(dir.path(), false);
     assert_eq!(queue.peek().unwrap(), Some(large(0)));
     assert_eq!(numbers(&drain(&queue).0), [0, 1, 2]);
+}
+
+const PATH: &str = "/queue";
+
+fn open_in(disk: &SimulatedDisk) -> Result<Queue, Error> {
+    Options::new().autosave(true).storage(Arc::new(disk.clone())).open_with(PATH, Bytes)
+}
+
+/// Puts four; gives those that are promised to be there, and what they left.
+fn put_four(disk: &SimulatedDisk) -> (Vec<u64>, Option<Queue>) {
+    let Ok(queue) = open_in(disk) else { return (Vec::new(), None) };
+    let promised = (0..4).filter(|number| queue.put_bytes(&large(*number), Wait::No).is_ok());
+    (promised.collect(), Some(queue))
+}
+
+/// How much of a write happens.
+const PARTS: [usize; 5] = [0, 8, 24, SIZE / 2, SIZE + 24];
+
+#[test]
+fn a_put_that_is_refused_puts_nothing_and_harms_no_other() {
+    let calls = {
+        let disk = SimulatedDisk::new();
+        let _ = put_four(&disk);
+        disk.calls()
+    };
+    for (at, part) in (1..=calls).flat_map(|at| PARTS.map(|part| (at, part))) {
+        let case = format!("call {at}, {part} bytes of it");
+        let disk = SimulatedDisk::new();
+        disk.arm(Fault::Error { at, errno: 28, part, lasting: false });
+        let (promised, queue) = put_four(&disk);
+        let killed = disk.after_kill();
+        drop(queue);
+        assert!(disk.fired(), "{case}");
+        for disk in [disk, killed] {
+            let (items, errors) = drain(&open_in(&disk).unwrap());
+            assert!(errors.is_empty(), "{case}: {errors:?}");
+            assert_eq!(numbers(&items), promised, "{case}");
+        }
+    }
+}
+
+#[test]
+fn a_process_that_dies_within_a_put_leaves_all_that_was_promised() {
+    let calls = {
+        let disk = SimulatedDisk::new();
+        let _ = put_four(&disk);
+        disk.calls()
+    };
+    for (at, part) in (1..=calls).flat_map(|at| PARTS.map(|part| (at, part))) {
+        let case = format!("call {at}, {part} bytes of it");
+        let disk = SimulatedDisk::new();
+        disk.arm(Fault::Die { at, part });
+        let (promised, _) = put_four(&disk);
+        let killed = disk.after_kill();
+        let queue = open_in(&killed).unwrap();
+        queue.put(large(9)).unwrap();
+        let (items, errors) = drain(&queue);
+        assert!(errors.is_empty(), "{case}: {errors:?}");
+        let mut found = numbers(&items);
+        assert_eq!(found.pop(), Some(9), "{case}");
+        // The put that died may have come to its end.
+        let one_more = [promised.as_slice(), &[promised.len() as u64]].concat();
+        assert!(found == promised || found == one_more, "{case}: {found:?}");
+    }
 }
 
 /// Sizes on both sides of each bound that the log knows.
