@@ -6,6 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::control::Position;
+use super::gather::Gathering;
 use super::head::Head;
 use super::log::{Log, State, flush_time};
 use super::segment::{self, Segment};
@@ -76,6 +77,7 @@ struct Progress {
     /// Operations up to here are durable, or failed.
     done: u64,
     flushing: bool,
+    gathering: Gathering,
     failures: Vec<Failure>,
 }
 
@@ -175,11 +177,19 @@ impl Log {
                 continue;
             }
             progress.flushing = true;
+            let (done, mut gathering) = (progress.done, progress.gathering);
             drop(progress);
+            let come = || self.lock().dirty.operations.saturating_sub(done);
+            gathering.wait(come);
+            let began = Instant::now();
             let outcome = self.flush();
+            gathering.note(began.elapsed(), come());
             progress = self.progress();
+            progress.gathering = gathering;
             progress.settle(outcome);
+            drop(progress);
             self.committer.changed.notify_all();
+            progress = self.progress();
         }
     }
 

@@ -16,6 +16,7 @@ mod convert;
 #[cfg(feature = "simulation")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod gather;
 mod handle;
 mod head;
 #[cfg(feature = "legacy")]
