@@ -16,5 +16,7 @@ mod files;
 mod image;
 #[path = "corruption/in_use.rs"]
 mod in_use;
+#[path = "corruption/numbers.rs"]
+mod numbers;
 #[path = "corruption/trial.rs"]
 mod trial;

@@ -1,7 +1,7 @@
 //! The control file: where the tail is, and from where to look for the head.
 //!
 //! Two slots of 256 bytes, at 0 and at 4096, are written in turn, so that a torn write leaves the
-//! older one. Of two whole slots the one with the higher generation counts.
+//! older one: generation g is in slot g mod 2. Of two whole slots the one with the later generation counts.
 //!
 //! ```text
 //! offset  bytes  field
@@ -20,7 +20,8 @@
 //!    196     56  zeros
 //!    252      4  CRC-32C of the 252 bytes before
 //! ```
-//! A slot whose generation is 2^64 - 2^40 or more, or one of whose segments is 2^59 or more, does not count.
+//! Behind generation 2^64 - 1 comes 0. A slot does not count that is in the other one's place, or has a segment or
+//! a tail or head that no queue can have come to: what has a right checksum may still be forged.
 //!
 //! The log is the truth. A control file that is missing or damaged is made anew from the segments,
 //! at the price of delivering again what they still hold.
@@ -28,6 +29,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::record;
 use super::segment::{self, get_name, is_sealed, number32, number64, put_name, seal};
 use crate::error::Context;
 use crate::storage::{Access, Storage, StorageFile, StorageMap};
@@ -41,8 +43,6 @@ const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 const SIZE: u64 = 8192;
 const MAGIC: &[u8; 8] = b"PQRSCTL1";
 const VERSION: u32 = 1;
-/// As [`segment::MOST_BELIEVED`], for generations.
-const MOST_GENERATIONS: u64 = u64::MAX - (1 << 40);
 const WAITING: u32 = 1;
 const CONVERTING: u32 = 2;
 
@@ -53,6 +53,13 @@ pub(super) struct Position {
     pub(super) offset: u64,
     /// The sequence number of the record that is here, or will be.
     pub(super) sequence: u64,
+}
+
+impl Position {
+    /// Whether a queue can have come to it, be it only behind its last record.
+    fn is_possible(self) -> bool {
+        self.segment < segment::MOST && self.sequence <= record::MOST
+    }
 }
 
 /// What a slot says.
@@ -71,6 +78,17 @@ pub(super) struct Control {
 }
 
 impl Control {
+    /// The generation of what is written next.
+    pub(super) fn next_generation(&self) -> u64 {
+        self.generation.wrapping_add(1)
+    }
+
+    /// Whether this was written later, of two of one control file.
+    pub(super) fn is_later_than(&self, other: &Self) -> bool {
+        let ahead = self.generation.wrapping_sub(other.generation);
+        (1..1 << 63).contains(&ahead)
+    }
+
     fn encode(&self) -> [u8; SLOT] {
         let mut bytes = [0; SLOT];
         bytes[0..8].copy_from_slice(MAGIC);
@@ -107,23 +125,20 @@ impl Control {
         if version != VERSION {
             return Err(version);
         }
-        let (generation, segments) =
-            (number64(bytes, 16), [number64(bytes, 24), number64(bytes, 48)]);
-        if generation >= MOST_GENERATIONS
-            || segments.into_iter().any(|number| number >= segment::MOST_BELIEVED)
-        {
-            return Ok(None);
-        }
         let position = |at| Position {
             segment: number64(bytes, at),
             offset: number64(bytes, at + 8),
             sequence: number64(bytes, at + 16),
         };
+        let (tail, head) = (position(24), position(48));
+        if !tail.is_possible() || !head.is_possible() {
+            return Ok(None);
+        }
         Ok(get_name(&bytes[100..196]).map(|codec| Self {
             salt: number32(bytes, 12),
             generation: number64(bytes, 16),
-            tail: position(24),
-            head: position(48),
+            tail,
+            head,
             last_offset: number64(bytes, 72),
             marks_until: number64(bytes, 80),
             chunk_records: number64(bytes, 88),
@@ -177,11 +192,9 @@ impl ControlFile {
 
     /// The newest whole slot, and whether the other one may have been newer before it was damaged.
     pub(super) fn read_and_judge(&self) -> Result<Option<(Control, bool)>> {
-        let [first, second] = SLOT_OFFSETS.map(|offset| self.read_slot(offset));
+        let [first, second] = [0, 1].map(|slot| self.read_slot(slot));
         Ok(match (first?, second?) {
-            (Some(first), Some(second)) if first.generation > second.generation => {
-                Some((first, false))
-            }
+            (Some(first), Some(second)) if first.is_later_than(&second) => Some((first, false)),
             (Some(_), Some(second)) => Some((second, false)),
             (Some(only), None) | (None, Some(only)) => {
                 // The other slot of a new file was never written.
@@ -192,16 +205,17 @@ impl ControlFile {
         })
     }
 
-    fn read_slot(&self, offset: u64) -> Result<Option<Control>> {
+    fn read_slot(&self, slot: usize) -> Result<Option<Control>> {
         let mut bytes = [0; SLOT];
-        let read = self.file.read_at(&mut bytes, offset).context("read", &self.path)?;
-        Control::parse(&bytes[..read]).map_err(|version| Error::Unrecognised {
+        let read = self.file.read_at(&mut bytes, SLOT_OFFSETS[slot]).context("read", &self.path)?;
+        let found = Control::parse(&bytes[..read]).map_err(|version| Error::Unrecognised {
             path: self.path.clone(),
             reason: format!(
                 "it has format version {version} and this library knows {VERSION}; \
                  use a later persist-queue"
             ),
-        })
+        })?;
+        Ok(found.filter(|found| found.generation % 2 == slot as u64))
     }
 
     /// Writes `control` into the slot whose turn it is.

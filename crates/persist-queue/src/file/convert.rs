@@ -167,7 +167,7 @@ fn clean_up(storage: &dyn Storage, dir: &Path) -> Result<()> {
     for_each_file(storage, dir, |ours, path| if ours { Ok(()) } else { storage.remove(path) })?;
     let Some(mut file) = ControlFile::open(storage, dir, Access::Write)? else { return Ok(()) };
     let Some(control) = file.read()? else { return Ok(()) };
-    let generation = control.generation + 1;
+    let generation = control.next_generation();
     file.write(&Control { generation, converting: false, ..control })
 }
 

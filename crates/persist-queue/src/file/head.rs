@@ -100,6 +100,7 @@ impl Head {
         payloads: &[P],
         mapped: u64,
     ) -> Result<()> {
+        self.check_numbers(payloads.len() as u64)?;
         if self.recent.len() > RECENT {
             self.forget_recent();
             // Keeps the memory, but not for ever what one large record took.
@@ -166,6 +167,15 @@ impl Head {
             }
         }
         self.segment.file.write_all_at(&self.recent[start..], offset)
+    }
+
+    /// Refuses more records than there are numbers for: only a forged file brings a queue to the last one.
+    #[inline]
+    fn check_numbers(&self, records: u64) -> Result<()> {
+        if record::MOST.saturating_sub(self.at.sequence) < records {
+            return out_of_numbers(&self.segment.path);
+        }
+        Ok(())
     }
 
     #[cold]
@@ -256,6 +266,9 @@ pub(super) fn create(
     header: Header,
 ) -> Result<Head> {
     let path = dir.join(segment::name(at.segment));
+    if at.segment >= segment::MOST {
+        return out_of_numbers(&path);
+    }
     let file = match storage.open(&path, Access::CreateNew) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
             clear_name(storage, dir, at.segment, &header)?;
@@ -270,6 +283,12 @@ pub(super) fn create(
     }
     let segment = Segment { number: at.segment, path, file, header: Some(header) };
     Ok(Head::new(segment, at, 0))
+}
+
+#[cold]
+fn out_of_numbers<T>(path: &Path) -> Result<T> {
+    let reason = "the queue has come to the last number that there is; go on in another folder";
+    Err(io::Error::new(io::ErrorKind::StorageFull, reason)).context("write", path)
 }
 
 /// Frees the name of a new segment. What was begun by a process that died is removed; anything that

@@ -415,7 +415,7 @@ impl State {
 
     pub(super) fn save_control_with(&mut self, head: Position, last_offset: u64) -> Result<()> {
         let control = Control {
-            generation: self.control.generation + 1,
+            generation: self.control.next_generation(),
             tail: self.tail(),
             head,
             last_offset,

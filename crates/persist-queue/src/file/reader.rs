@@ -145,14 +145,14 @@ impl Reader {
     ) -> Slim<Option<(Position, Position)>> {
         let open = self.open.get_or_insert_with(|| Open::new(segment.clone(), Vec::new()));
         if let Parsed::Record(found) = open.parse(at.offset, size, salt)?
-            && found.sequence >= at.sequence
+            && (at.sequence..record::MOST).contains(&found.sequence)
         {
             let at = Position { sequence: found.sequence, ..at };
             return Ok(Some((at, step(at, found.size()))));
         }
         let rest = open.read(at.offset, size.saturating_sub(at.offset))?;
         let most = rest.len() as u64 / record::HEADER as u64 + 1;
-        let wanted = at.sequence..at.sequence.saturating_add(most);
+        let wanted = at.sequence..at.sequence.saturating_add(most).min(record::MOST);
         let found = record::find(&rest, salt, record::ALIGNMENT, wanted);
         let Some((found, Parsed::Record(record))) =
             found.map(|found| (found, record::parse(&rest[found..], salt)))

@@ -6,7 +6,7 @@
 //!      4      4  CRC-32C of sequence number and payload, begun with salt, length and kind
 //!      8      4  completion mark: 0, or the CRC-32C of salt, sequence number and "done"
 //!     12      4  kind: 0
-//!     16      8  sequence number
+//!     16      8  sequence number, less than 2^63
 //!     24      n  payload
 //!            0-7 zeros up to a multiple of 8
 //! ```
@@ -24,6 +24,9 @@ pub(super) const HEADER: usize = 24;
 pub(super) const MARK: u64 = 8;
 /// Frames start at multiples of this.
 pub(super) const ALIGNMENT: usize = 8;
+/// No record has this sequence number or a higher one: what claims to was never written, whatever its checksum
+/// says, and a put that would need it is refused. So numbers are added up without a thought.
+pub(super) const MOST: u64 = 1 << 63;
 /// The largest payload.
 pub(super) const MAX_PAYLOAD: usize = u32::MAX as usize - 2 * HEADER;
 

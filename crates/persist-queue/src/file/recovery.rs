@@ -56,7 +56,7 @@ pub(super) fn open(
     if !intact {
         file.reserve()?;
     }
-    control.generation += 1;
+    control.generation = control.next_generation();
     file.write(&control)?;
     Ok(Opened { file, control, head })
 }
@@ -256,7 +256,7 @@ fn start_of(segment: &Segment, salt: u32) -> Result<Option<Position>> {
     let mut bytes = vec![0; size as usize];
     let read = segment.file.read_at(&mut bytes, 0).context("read", &segment.path)?;
     bytes.truncate(read);
-    let found = record::find(&bytes, salt, segment::HEADER as usize, 0..u64::MAX);
+    let found = record::find(&bytes, salt, segment::HEADER as usize, 0..record::MOST);
     Ok(match found.map(|found| record::parse(&bytes[found..], salt)) {
         Some(Parsed::Record(record)) => Some(start(record.sequence)),
         _ => None,

@@ -5,7 +5,7 @@
 //!      0      8  "PQRSSEG1"
 //!      8      4  format version: 1
 //!     12      4  salt of the queue
-//!     16      8  sequence number of the first record
+//!     16      8  sequence number of the first record, at most 2^63
 //!     24      1  length of the serializer's name
 //!     25     95  the serializer's name, UTF-8, zeros behind it
 //!    120      4  zeros
@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::checksum::crc32c;
+use super::record;
 use crate::error::Context;
 use crate::storage::{Access, Storage, StorageFile};
 use crate::{Error, Result};
@@ -27,11 +28,11 @@ pub(super) const HEADER: u64 = 128;
 /// The longest serializer name in bytes.
 pub(super) const MAX_NAME: usize = 95;
 
-/// No segment has this number or a higher one.
-const MOST: u64 = 1 << 60;
-/// What claims a segment, or a chunk to be converted, of this number or a higher one was never written,
-/// whatever its checksum says: so there is always a next number.
-pub(super) const MOST_BELIEVED: u64 = MOST / 2;
+/// No segment has this number or a higher one: what claims to is none, whatever its checksum says, and none
+/// such is made.
+pub(super) const MOST: u64 = 1 << 60;
+/// As [`MOST`], for chunks of persist-queue 1.x: the segments that they are converted to have higher numbers.
+pub(super) const MOST_CHUNKS: u64 = MOST / 2;
 const MAGIC: &[u8; 8] = b"PQRSSEG1";
 const VERSION: u32 = 1;
 
@@ -71,14 +72,13 @@ impl Header {
         if !bytes.starts_with(MAGIC) || !is_sealed(bytes) {
             return Recognised::Unknown;
         }
+        let first_sequence = number64(bytes, 16);
         match number32(bytes, 8) {
             VERSION => match get_name(&bytes[24..120]) {
-                Some(codec) => Recognised::Ours(Self {
-                    salt: number32(bytes, 12),
-                    first_sequence: number64(bytes, 16),
-                    codec,
-                }),
-                None => Recognised::Unknown,
+                Some(codec) if first_sequence <= record::MOST => {
+                    Recognised::Ours(Self { salt: number32(bytes, 12), first_sequence, codec })
+                }
+                _ => Recognised::Unknown,
             },
             later => Recognised::Later(later),
         }

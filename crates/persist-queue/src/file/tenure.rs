@@ -97,7 +97,7 @@ impl Log {
         let stored = state.stored();
         let appended = state.head.at.sequence;
         let newest = state.file.read()?;
-        if let Some(newest) = newest.filter(|newest| newest.generation > state.control.generation) {
+        if let Some(newest) = newest.filter(|newest| newest.is_later_than(&state.control)) {
             self.adopt(state, newest)?;
         }
         walk_on(state)?;

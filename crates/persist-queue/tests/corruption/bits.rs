@@ -11,7 +11,7 @@ use crate::image::{
 };
 
 /// A bit of a record that its checksum covers.
-fn is_lost_alone(image: &Image, record: &Record, disk: &SimulatedDisk, case: &str) {
+pub(crate) fn is_lost_alone(image: &Image, record: &Record, disk: &SimulatedDisk, case: &str) {
     let found = image.try_out(disk, 1, case);
     assert_eq!(found.items, image.without(&BTreeSet::from([record.id])), "{case}");
     let was_stored = image.stored.contains(&record.id);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
-use super::super::segment::MOST_BELIEVED;
+use super::super::segment::MOST_CHUNKS;
 
 /// Where an end of the queue is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,7 +37,7 @@ impl Info {
         if (tail.file, tail.count) > (head.file, head.count) {
             return Err("its tail is behind its head".to_owned());
         }
-        if head.file >= MOST_BELIEVED {
+        if head.file >= MOST_CHUNKS {
             return Err(format!("no queue has come to the chunk {}", head.file));
         }
         match self.chunk_records {
@@ -176,7 +176,7 @@ mod tests {
         for (first, last, records) in counts {
             assert_eq!(info.records(first, last), records, "{first}..={last}");
         }
-        let last = MOST_BELIEVED - 1;
+        let last = MOST_CHUNKS - 1;
         let vast = written("100", [0; 3], [last, 1, 1]).unwrap();
         assert_eq!(vast.records(0, last), u64::MAX);
     }
