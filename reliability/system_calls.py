@@ -129,7 +129,7 @@ class Program(Worker):
     def open_queue(self) -> None:
         self.call = Caller(self.kind_name, self.place, self.level, self.loop, timeout=2)
         # An asynchronous one opens its file with the first call.
-        self.call("size" if self.kind.cls == "AsyncPDict" else "empty")
+        self.call("copy" if self.kind.final == "dict" else "empty")
 
     def close_queue(self) -> None:
         self.say("do", "close", [])

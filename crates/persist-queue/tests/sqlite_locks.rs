@@ -314,3 +314,33 @@ fn the_locks_of_a_dead_parent_are_free_though_its_child_lives() {
         run(&connect(path, "wal", 2000), "INSERT INTO t VALUES (0, 0)");
     });
 }
+
+/// Does `work` while this process can open no more files.
+fn without_more_files(work: impl FnOnce()) {
+    // The lowest number that is free would be the next one's.
+    let next = std::os::fd::AsRawFd::as_raw_fd(&std::fs::File::open("/dev/null").unwrap());
+    let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: there is room for the answer.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) }, 0);
+    let none = libc::rlimit { rlim_cur: next as libc::rlim_t, ..before };
+    // SAFETY: reads the limits.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) }, 0);
+    work();
+    // SAFETY: as before.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const before) }, 0);
+}
+
+#[test]
+fn a_lock_that_finds_no_more_files_fails_and_the_next_one_does_not() {
+    alone("a_lock_that_finds_no_more_files_fails_and_the_next_one_does_not", |path| {
+        let connection = Connection::open(path).unwrap();
+        without_more_files(|| {
+            let refused = connection.execute_batch("CREATE TABLE t(who, n)");
+            assert!(refused.is_err(), "there was a file for the locks");
+        });
+        run(&connection, "CREATE TABLE t(who, n); BEGIN IMMEDIATE; INSERT INTO t VALUES (1, 1)");
+        let held = locks(path);
+        assert!(!held.is_empty() && held.iter().all(|kind| kind == "OFDLCK"), "{held:?}");
+        run(&connection, "COMMIT");
+    });
+}
