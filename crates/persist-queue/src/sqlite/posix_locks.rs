@@ -142,7 +142,8 @@ impl Table {
         let key = if let Some(key) = noted.and_then(|noted| noted.file) {
             key
         } else {
-            let Some(state) = look_at(descriptor) else { return Route::Process };
+            // Never the process's: what would be locked there would be dropped elsewhere, and stay locked.
+            let Some(state) = look_at(descriptor) else { return Route::Failed(last_error()) };
             let key = key_of(&state);
             self.files.entry(key).or_default();
             self.note(descriptor, Some(key), false);
@@ -169,16 +170,19 @@ impl Table {
             // Its offset is the parent's as well: nobody may read with it again.
             return Vec::new();
         }
-        let Some(state) = look_at(descriptor) else { return vec![descriptor] };
-        let key = noted.and_then(|noted| noted.file).unwrap_or_else(|| key_of(&state));
-        let may_be_locked = state.st_mode & libc::S_IFMT == libc::S_IFREG
-            && state.st_nlink > 0
-            && noted.is_some_and(|noted| !noted.beside);
+        let state = look_at(descriptor);
+        let known = noted.and_then(|noted| noted.file);
+        let Some(key) = known.or_else(|| state.as_ref().map(key_of)) else {
+            return vec![descriptor];
+        };
+        let may_be_locked = state.is_some_and(|state| {
+            state.st_mode & libc::S_IFMT == libc::S_IFREG && state.st_nlink > 0
+        }) && noted.is_some_and(|noted| !noted.beside);
         if may_be_locked {
             self.files.entry(key).or_default();
         }
         let Some(file) = self.files.get_mut(&key) else { return vec![descriptor] };
-        if noted.is_some_and(|noted| noted.file.is_some()) {
+        if known.is_some() {
             file.users = file.users.saturating_sub(1);
         }
         if let (0, Owner::Description(owner)) = (file.users, file.owner) {
