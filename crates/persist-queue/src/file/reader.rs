@@ -107,7 +107,7 @@ impl Reader {
             };
             let end = open.end(in_head, log)?;
             let until = open.until(in_head, log)?;
-            open.shown_until = until.unwrap_or(u64::MAX);
+            open.shown_until = until.unwrap_or(log.head.sequence);
             // What has a number that was never given stands there wrongly; who believed it would pass
             // over all that is put until then.
             let wanted = at.sequence..until.unwrap_or(log.head.sequence);
@@ -204,7 +204,8 @@ impl Open {
             self.next = next_segment(self.segment.number, log)?;
         }
         let header = self.next.as_ref().and_then(|next| next.header.as_ref());
-        Ok(header.map(|header| header.first_sequence))
+        // No number behind the head's was given: who went on from there would not see what is put next.
+        Ok(header.map(|header| header.first_sequence.min(log.head.sequence)))
     }
 
     /// Where the segment ends; once it is not the head's it does not grow any more.
@@ -367,7 +368,7 @@ fn missing_segment(at: Position, log: &LogView<'_>) -> Slim<(Damage, Position)> 
     let (number, sequence) = match &next {
         Some(next) => {
             let first = next.header.as_ref().map_or(at.sequence, |header| header.first_sequence);
-            (next.number, first.max(at.sequence))
+            (next.number, first.min(log.head.sequence).max(at.sequence))
         }
         None => (log.head.segment, log.head.sequence.max(at.sequence)),
     };

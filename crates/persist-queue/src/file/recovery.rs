@@ -292,11 +292,20 @@ fn hint_holds(segment: &Segment, control: &Control) -> Result<Option<u64>> {
 
 /// Walks over whole records from `end` to the last one.
 fn scan(storage: &dyn Storage, dir: &Path, salt: u32, mut end: End) -> Result<End> {
+    // Behind the numbers that count: a segment without a header may hold some of them once more.
+    let mut given = end.at.sequence;
     loop {
         walk_segment(&mut end, salt)?;
-        match following(storage, dir, salt, &end)? {
+        let next = following(storage, dir, salt, &end)?;
+        let header = next.as_ref().and_then(|next| next.segment.header.as_ref());
+        let until = header.map_or(u64::MAX, |header| header.first_sequence);
+        given = given.max(end.at.sequence.min(until));
+        match next {
             Some(next) => end = next,
-            None => return Ok(end),
+            None => {
+                end.at.sequence = given;
+                return Ok(end);
+            }
         }
     }
 }
