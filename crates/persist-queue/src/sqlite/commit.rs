@@ -350,9 +350,30 @@ fn together(
         ends.push(end);
     }
     #[cfg(unix)]
-    return log_writes::together(|| run(session, "COMMIT"));
+    let done = log_writes::together(|| run(session, "COMMIT"));
     #[cfg(windows)]
-    run(session, "COMMIT")
+    let done = run(session, "COMMIT");
+    if done
+        .as_ref()
+        .is_err_and(|error| error.sqlite_error_code() == Some(rusqlite::ErrorCode::SystemIoFailure))
+        && write_over_it(session).is_err()
+        && !session.connection.is_autocommit()
+    {
+        let _ = run(session, "ROLLBACK");
+    }
+    done
+}
+
+/// Puts a commit that changes nothing into the place of one that failed. Where only its flush did, it is whole in the
+/// log: nobody reads it there, but if this process was killed now, whoever opens the database next would.
+fn write_over_it(session: &mut Session) -> rusqlite::Result<()> {
+    if !session.connection.is_autocommit() {
+        run(session, "ROLLBACK")?;
+    }
+    begin(session, false)?;
+    let read = "PRAGMA user_version";
+    let version: i64 = session.connection.query_row(read, [], |row| row.get(0))?;
+    session.connection.execute_batch(&format!("PRAGMA user_version = {version}; COMMIT"))
 }
 
 fn disk_full() -> rusqlite::Error {
