@@ -322,7 +322,7 @@ fn without_more_files(work: impl FnOnce()) {
     let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: there is room for the answer.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) }, 0);
-    let none = libc::rlimit { rlim_cur: next as libc::rlim_t, ..before };
+    let none = libc::rlimit { rlim_cur: libc::rlim_t::try_from(next).unwrap(), ..before };
     // SAFETY: reads the limits.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) }, 0);
     work();

@@ -300,13 +300,11 @@ fn scan(storage: &dyn Storage, dir: &Path, salt: u32, mut end: End) -> Result<En
         let header = next.as_ref().and_then(|next| next.segment.header.as_ref());
         let until = header.map_or(u64::MAX, |header| header.first_sequence);
         given = given.max(end.at.sequence.min(until));
-        match next {
-            Some(next) => end = next,
-            None => {
-                end.at.sequence = given;
-                return Ok(end);
-            }
-        }
+        let Some(next) = next else {
+            end.at.sequence = given;
+            return Ok(end);
+        };
+        end = next;
     }
 }
 
