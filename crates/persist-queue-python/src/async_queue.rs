@@ -62,7 +62,50 @@ impl AsyncFileQueue {
     }
 
     fn put_with(slf: &Bound<'_, Self>, item: Py<PyAny>, wait: PyResult<Wait>) -> Operation {
-        Self::begin(slf, async move |mut call| call.put(item, wait?).await)
+        let queue = slf.clone().unbind();
+        Operation::starting(Box::new(Put { queue, item, dumped: None, wait }))
+    }
+}
+
+/// A put that was not awaited yet.
+struct Put {
+    queue: Py<AsyncFileQueue>,
+    item: Py<PyAny>,
+    dumped: Option<Py<PyBytes>>,
+    wait: PyResult<Wait>,
+}
+
+impl Start for Put {
+    fn at_once(&mut self, py: Python<'_>) -> Option<Given> {
+        let open = self.queue.bind(py).as_super().get().open().ok()?;
+        if self.wait.is_err() || !open.serializer.is_pickle() {
+            return None;
+        }
+        let dumped = match open.serializer.dump(self.item.bind(py)) {
+            Ok(dumped) => dumped,
+            Err(error) => return Some(Err(error)),
+        };
+        match open.store.put_at_once(&[dumped.as_bytes()]) {
+            Ok(true) => Some(Ok(py.None())),
+            Ok(false) => {
+                self.dumped = Some(dumped.unbind());
+                None
+            }
+            Err(error) => Some(Err(Raised::from(*error).into())),
+        }
+    }
+
+    fn begin(self: Box<Self>, errands: Errands) -> Driven {
+        let Self { queue, item, dumped, wait } = *self;
+        let mut call = Call::of(&queue, errands);
+        Box::pin(async move {
+            let wait = wait?;
+            let dumped = match dumped {
+                Some(dumped) => dumped,
+                None => call.dump(item).await?,
+            };
+            call.put(&dumped, wait).await
+        })
     }
 }
 
@@ -77,9 +120,10 @@ impl Start for Get {
     fn at_once(&mut self, py: Python<'_>) -> Option<Given> {
         let open = self.queue.bind(py).as_super().get().open().ok()?;
         let owner = *self.owner.as_ref().ok()?;
-        // With autosave what was delivered has to be stored, which may take its time.
-        if self.wait.is_err() || !open.serializer.is_pickle() || open.store.options().is_autosave()
-        {
+        let options = open.store.options();
+        // With autosave what was delivered has to be stored.
+        let stores = options.is_autosave() && options.waits_for_disk();
+        if self.wait.is_err() || !open.serializer.is_pickle() || stores {
             return None;
         }
         let mut payload = Vec::new();
@@ -96,15 +140,19 @@ impl Start for Get {
 
     fn begin(self: Box<Self>, errands: Errands) -> Driven {
         let Self { queue, owner, wait } = *self;
-        let mut call = Python::attach(|py| {
-            let queue = queue.bind(py);
-            queue.get().call(queue.as_super().clone().unbind(), errands)
-        });
+        let mut call = Call::of(&queue, errands);
         Box::pin(async move { call.get(owner?, wait?).await })
     }
 }
 
 impl Call {
+    fn of(queue: &Py<AsyncFileQueue>, errands: Errands) -> Self {
+        Python::attach(|py| {
+            let queue = queue.bind(py);
+            queue.get().call(queue.as_super().clone().unbind(), errands)
+        })
+    }
+
     fn open(queue: &Py<FolderQueue>) -> PyResult<&Open> {
         queue.get().open()
     }
@@ -119,9 +167,8 @@ impl Call {
         open.serializer.load_later(&self.errands, payload).await
     }
 
-    async fn put(&mut self, item: Py<PyAny>, wait: Wait) -> Given {
-        let payload = self.dump(item).await?;
-        let bytes = Python::attach(|py| payload.as_bytes(py));
+    async fn put(&mut self, dumped: &Py<PyBytes>, wait: Wait) -> Given {
+        let bytes = Python::attach(|py| dumped.as_bytes(py));
         let open = Self::open(&self.queue)?;
         open.store.put(&mut self.host, &[bytes], wait).later().await?;
         Ok(none())

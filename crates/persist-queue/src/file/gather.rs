@@ -24,6 +24,12 @@ pub(super) struct Gathering {
 impl Gathering {
     /// Waits until `come` says that as many operations came as before, for at most half as long as a flush takes.
     pub(super) fn wait(&mut self, come: impl Fn() -> u64) {
+        let most = MOST.min(self.took / 2);
+        let mut began = None;
+        self.wait_until(come, || began.get_or_insert_with(Instant::now).elapsed() >= most);
+    }
+
+    fn wait_until(&mut self, come: impl Fn() -> u64, mut is_over: impl FnMut() -> bool) {
         if self.skip > 0 {
             self.skip -= 1;
             return;
@@ -31,8 +37,7 @@ impl Gathering {
         if come() >= self.crowd {
             return;
         }
-        let (began, most) = (Instant::now(), MOST.min(self.took / 2));
-        while began.elapsed() < most {
+        while !is_over() {
             std::thread::yield_now();
             if come() >= self.crowd {
                 self.vain = 0;
@@ -56,47 +61,50 @@ mod tests {
 
     use super::*;
 
-    /// Behind a flush that took so long that only those who come end the wait, for 4 operations.
-    fn after_a_flush() -> Gathering {
+    fn after_a_flush_of_four() -> Gathering {
         let mut gathering = Gathering::default();
-        gathering.note(Duration::from_secs(1), 4);
+        gathering.note(Duration::from_micros(60), 4);
         gathering
     }
 
     #[test]
     fn it_waits_for_as_many_as_before() {
-        let (mut gathering, looks) = (after_a_flush(), Cell::new(0));
-        gathering.wait(|| {
+        let (mut gathering, looks) = (after_a_flush_of_four(), Cell::new(0));
+        let come = || {
             looks.set(looks.get() + 1);
             looks.get()
-        });
+        };
+        gathering.wait_until(come, || false);
         assert_eq!((looks.get(), gathering.vain), (4, 0));
+    }
+
+    #[test]
+    fn it_does_not_wait_for_longer_than_half_a_flush() {
+        let mut gathering = after_a_flush_of_four();
+        gathering.wait(|| 3);
+        assert_eq!(gathering.vain, 1);
     }
 
     #[test]
     fn one_thread_alone_never_waits() {
         let mut gathering = Gathering::default();
-        gathering.wait(|| 1);
+        let never = || -> bool { panic!("it waits") };
+        gathering.wait_until(|| 1, never);
         gathering.note(Duration::from_secs(1), 1);
-        let looks = Cell::new(0);
-        gathering.wait(|| {
-            looks.set(looks.get() + 1);
-            1
-        });
-        assert_eq!(looks.get(), 1);
+        gathering.wait_until(|| 1, never);
     }
 
     #[test]
     fn it_is_tried_ever_more_seldom_where_nobody_comes() {
-        let (mut gathering, tried) = (after_a_flush(), Cell::new(0));
+        let (mut gathering, tried) = (after_a_flush_of_four(), Cell::new(0));
+        let over = || {
+            tried.set(tried.get() + 1);
+            true
+        };
         for _ in 0..1000 {
-            let looked = Cell::new(false);
-            gathering.wait(|| {
-                looked.set(true);
-                1
-            });
-            tried.set(tried.get() + i32::from(looked.get()));
+            gathering.wait_until(|| 1, over);
         }
-        assert!((8..20).contains(&tried.get()), "{}", tried.get());
+        // After 1, 3, 7, ... more, and then one in 128.
+        assert_eq!(tried.get(), 13);
     }
 }

@@ -95,6 +95,11 @@ impl Options {
         self.autosave
     }
 
+    /// Whether a call that changes something waits for the disk.
+    pub fn waits_for_disk(&self) -> bool {
+        self.durability == Durability::Disk
+    }
+
     /// What a finished call survives; [`Durability::Process`] by default.
     #[must_use]
     pub fn durability(mut self, durability: Durability) -> Self {

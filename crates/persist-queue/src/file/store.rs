@@ -230,6 +230,19 @@ impl FileStore {
         }))
     }
 
+    /// As [`FileStore::put`], where that can be done at once: says whether it could. It cannot where there is no room,
+    /// somebody else is inside, or the disk is to be waited for; nothing was put then.
+    ///
+    /// # Errors
+    /// As [`FileStore::put`].
+    pub fn put_at_once<P: AsRef<[u8]>>(&self, payloads: &[P]) -> Slim<bool> {
+        if self.options.waits_for_disk() {
+            return Ok(false);
+        }
+        let put = self.first(&mut |log, handle| log.put(handle, payloads))?;
+        Ok(matches!(put, Attempt::Done(_)))
+    }
+
     /// Takes the next record for `owner`, a thread or whoever else a number stands for; its payload
     /// replaces what is in `into`. Nothing where none came in time.
     ///
