@@ -38,8 +38,7 @@ impl AsyncFileQueue {
     where
         F: Future<Output = Given> + Send + 'static,
     {
-        let queue = slf.as_super().clone().unbind();
-        Operation::new(|errands| work(slf.get().call(queue, errands)))
+        Operation::new(|errands| work(Call::new(slf, errands)))
     }
 
     /// Who holds what is taken: with autosave nobody does when the call is over.
@@ -48,12 +47,6 @@ impl AsyncFileQueue {
         let autosave =
             slf.as_super().get().open().is_ok_and(|open| open.store.options().is_autosave());
         if autosave { Ok(NOBODY) } else { this_task(slf.py()) }
-    }
-
-    /// A call of this queue.
-    fn call(&self, queue: Py<FolderQueue>, errands: Errands) -> Call {
-        let host = Task::new(LoopClock, Arc::clone(&self.worker));
-        Call { queue, host, errands }
     }
 
     fn get_with(slf: &Bound<'_, Self>, wait: PyResult<Wait>) -> Operation {
@@ -97,7 +90,7 @@ impl Start for Put {
 
     fn begin(self: Box<Self>, errands: Errands) -> Driven {
         let Self { queue, item, dumped, wait } = *self;
-        let mut call = Call::of(&queue, errands);
+        let mut call = Python::attach(|py| Call::new(queue.bind(py), errands));
         Box::pin(async move {
             let wait = wait?;
             let dumped = match dumped {
@@ -140,17 +133,15 @@ impl Start for Get {
 
     fn begin(self: Box<Self>, errands: Errands) -> Driven {
         let Self { queue, owner, wait } = *self;
-        let mut call = Call::of(&queue, errands);
+        let mut call = Python::attach(|py| Call::new(queue.bind(py), errands));
         Box::pin(async move { call.get(owner?, wait?).await })
     }
 }
 
 impl Call {
-    fn of(queue: &Py<AsyncFileQueue>, errands: Errands) -> Self {
-        Python::attach(|py| {
-            let queue = queue.bind(py);
-            queue.get().call(queue.as_super().clone().unbind(), errands)
-        })
+    fn new(queue: &Bound<'_, AsyncFileQueue>, errands: Errands) -> Self {
+        let host = Task::new(LoopClock, Arc::clone(&queue.get().worker));
+        Self { queue: queue.as_super().clone().unbind(), host, errands }
     }
 
     fn open(queue: &Py<FolderQueue>) -> PyResult<&Open> {

@@ -158,18 +158,18 @@ fn put_four(disk: &SimulatedDisk) -> (Vec<u64>, Option<Queue>) {
     (promised.collect(), Some(queue))
 }
 
-/// How much of a write happens.
-const PARTS: [usize; 5] = [0, 8, 24, SIZE / 2, SIZE + 24];
+/// Each call that [`put_four`] makes, and how much of it happens if it is a write.
+fn faults() -> impl Iterator<Item = (u64, usize, String)> {
+    const PARTS: [usize; 5] = [0, 8, 24, SIZE / 2, SIZE + 24];
+    let disk = SimulatedDisk::new();
+    let _ = put_four(&disk);
+    let faults = (1..=disk.calls()).flat_map(|at| PARTS.map(|part| (at, part)));
+    faults.map(|(at, part)| (at, part, format!("call {at}, {part} bytes of it")))
+}
 
 #[test]
 fn a_put_that_is_refused_puts_nothing_and_harms_no_other() {
-    let calls = {
-        let disk = SimulatedDisk::new();
-        let _ = put_four(&disk);
-        disk.calls()
-    };
-    for (at, part) in (1..=calls).flat_map(|at| PARTS.map(|part| (at, part))) {
-        let case = format!("call {at}, {part} bytes of it");
+    for (at, part, case) in faults() {
         let disk = SimulatedDisk::new();
         disk.arm(Fault::Error { at, errno: 28, part, lasting: false });
         let (promised, queue) = put_four(&disk);
@@ -186,13 +186,7 @@ fn a_put_that_is_refused_puts_nothing_and_harms_no_other() {
 
 #[test]
 fn a_process_that_dies_within_a_put_leaves_all_that_was_promised() {
-    let calls = {
-        let disk = SimulatedDisk::new();
-        let _ = put_four(&disk);
-        disk.calls()
-    };
-    for (at, part) in (1..=calls).flat_map(|at| PARTS.map(|part| (at, part))) {
-        let case = format!("call {at}, {part} bytes of it");
+    for (at, part, case) in faults() {
         let disk = SimulatedDisk::new();
         disk.arm(Fault::Die { at, part });
         let (promised, _) = put_four(&disk);

@@ -20,8 +20,8 @@
 //!    196     56  zeros
 //!    252      4  CRC-32C of the 252 bytes before
 //! ```
-//! Behind generation 2^64 - 1 comes 0. A slot does not count that is in the other one's place, or has a segment or
-//! a tail or head that no queue can have come to: what has a right checksum may still be forged.
+//! Behind generation 2^64 - 1 comes 0. A slot does not count that is in the other one's place, or has a
+//! tail or head that no queue can have come to: what has a right checksum may still be forged.
 //!
 //! The log is the truth. A control file that is missing or damaged is made anew from the segments,
 //! at the price of delivering again what they still hold.

@@ -158,10 +158,7 @@ pub(super) fn whole(bytes: &[u8], salt: u32) -> Option<Record<'_>> {
     let payload = bytes.get(HEADER..length as usize)?;
     let kind = number32(header, 12);
     let checksum = checksum(salt, length, kind, &bytes[COVERED..length as usize]);
-    if number32(header, 4) != checksum || kind != ITEM {
-        return None;
-    }
-    Some(record(header, payload, salt))
+    checked(header, payload, salt, checksum)
 }
 
 /// The record of a header and a payload that was read apart from it, as long as the header says,
@@ -173,16 +170,22 @@ pub(super) fn joined<'a>(
 ) -> Option<Record<'a>> {
     let (length, kind) = (number32(header, 0), number32(header, 12));
     let checksum = crc32c_append(checksum(salt, length, kind, &header[COVERED..]), payload);
-    if number32(header, 4) != checksum || kind != ITEM {
-        return None;
-    }
-    Some(record(header, payload, salt))
+    checked(header, payload, salt, checksum)
 }
 
+/// The record of a header and a payload with this checksum, where that is what the header says.
 #[inline]
-fn record<'a>(header: &[u8; HEADER], payload: &'a [u8], salt: u32) -> Record<'a> {
+fn checked<'a>(
+    header: &[u8; HEADER],
+    payload: &'a [u8],
+    salt: u32,
+    checksum: u32,
+) -> Option<Record<'a>> {
+    if number32(header, 4) != checksum || number32(header, 12) != ITEM {
+        return None;
+    }
     let (sequence, marked) = (number64(header, 16), number32(header, 8));
-    Record { sequence, payload, marked: marked != 0 && marked == mark(salt, sequence) }
+    Some(Record { sequence, payload, marked: marked != 0 && marked == mark(salt, sequence) })
 }
 
 /// The completion mark of a record.

@@ -253,9 +253,7 @@ fn start_of(segment: &Segment, salt: u32) -> Result<Option<Position>> {
         return Ok((header.salt == salt).then(|| start(header.first_sequence)));
     }
     let size = segment.file.size().context("inspect", &segment.path)?;
-    let mut bytes = vec![0; size as usize];
-    let read = segment.file.read_at(&mut bytes, 0).context("read", &segment.path)?;
-    bytes.truncate(read);
+    let bytes = segment.file.read_vec_at(size as usize, 0).context("read", &segment.path)?;
     let found = record::find(&bytes, salt, segment::HEADER as usize, 0..record::MOST);
     Ok(match found.map(|found| record::parse(&bytes[found..], salt)) {
         Some(Parsed::Record(record)) => Some(start(record.sequence)),

@@ -73,10 +73,7 @@ impl<'a> Chunks<'a> {
         let head = self.info.head;
         let end = if number == head.file { size.min(head.offset) } else { size };
         let length = usize::try_from(end.saturating_sub(start)).map_err(io::Error::other)?;
-        let mut bytes = vec![0; length];
-        let read = file.read_at(&mut bytes, start)?;
-        bytes.truncate(read);
-        Ok(bytes)
+        file.read_vec_at(length, start)
     }
 }
 

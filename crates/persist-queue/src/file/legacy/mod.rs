@@ -107,8 +107,5 @@ pub fn read_info(storage: &dyn Storage, dir: &Path, format: &dyn LegacyFormat) -
 
 fn read_start(storage: &dyn Storage, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = storage.open(path, Access::Read)?;
-    let mut bytes = vec![0; file.size()?.min(limit) as usize];
-    let read = file.read_at(&mut bytes, 0)?;
-    bytes.truncate(read);
-    Ok(bytes)
+    file.read_vec_at(file.size()?.min(limit) as usize, 0)
 }
