@@ -9,8 +9,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::options::Options;
-use super::store::{FileStore, Patience, Taken};
+use super::store::{FileStore, Patience};
 use super::take::Fate;
+use super::taken::Taken;
 use crate::codec::{Bytes, Codec, CodecError, Default as DefaultCodec};
 use crate::error::Slim;
 use crate::wait::{Thread, Wait, now, this_thread};
