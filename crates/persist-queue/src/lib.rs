@@ -45,6 +45,8 @@ pub mod file;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod process;
+#[cfg(feature = "mysql")]
+pub mod server;
 #[cfg(any(feature = "sqlite", feature = "mysql"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]

@@ -4,59 +4,17 @@
 //! [`MySqlQueue`] gives an item away; [`MySqlAckQueue`] keeps it until it is acknowledged. [`MySqlStore`] is
 //! for bindings to other languages.
 
-// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`), the store of bytes (`store.rs` and the
-// files of its calls), claims that several callers share (`desk.rs`, `trip.rs`), what all objects of a
-// process share (`server.rs`, `shared.rs`, `watch.rs`), and the connections (`pool.rs`, `connect.rs`). All
-// SQL text is in the files called `schema`.
-
-mod ack_queue;
-mod address;
-mod batch;
-mod batched;
-mod claim;
-mod connect;
-mod desk;
-mod failure;
-mod flush;
-mod get;
-mod hold;
-mod holder;
-mod look;
-mod options;
-mod pool;
-mod put;
-mod queue;
-mod resume;
-mod schema;
-mod schema_ack;
-mod schema_resume;
-mod schema_view;
-mod server;
-mod settle;
-mod shared;
-mod store;
-#[cfg(feature = "tokio")]
-mod tasks;
-mod trip;
-mod view;
-mod watch;
-
-pub use ack_queue::{MySqlAckQueue, MySqlDelivery};
-pub use address::MySqlAddress;
-pub use options::MySqlOptions;
-pub use queue::MySqlQueue;
 #[cfg(feature = "sqlite")]
-pub(crate) use resume::Note;
-pub use store::MySqlStore;
+pub(crate) use crate::server::Note;
 #[cfg(feature = "tokio")]
-pub use tasks::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
-pub use view::MySqlView;
+pub use crate::server::{
+    AsyncServerAckQueue as AsyncMySqlAckQueue, AsyncServerDelivery as AsyncMySqlDelivery,
+    AsyncServerQueue as AsyncMySqlQueue,
+};
+pub use crate::server::{
+    ServerAckQueue as MySqlAckQueue, ServerAddress as MySqlAddress,
+    ServerDelivery as MySqlDelivery, ServerOptions as MySqlOptions, ServerQueue as MySqlQueue,
+    ServerStore as MySqlStore, ServerView as MySqlView,
+};
 
 pub use crate::sql::Tls;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// A panic under a lock is not passed on to the other threads.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

@@ -4,9 +4,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::MySqlAddress;
-use super::options::MySqlOptions;
-use super::store::MySqlStore;
+use super::address::ServerAddress;
+use super::options::ServerOptions;
+use super::store::ServerStore;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
 use crate::sql::{PutOptions, Row, Undecoded, Which, encode, encode_all};
@@ -17,10 +17,10 @@ use crate::{Error, Result};
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use persist_queue::{MySqlAddress, MySqlOptions};
+/// use persist_queue::{ServerAddress, ServerOptions};
 ///
-/// let address = MySqlAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = MySqlOptions::new().open(&address)?;
+/// let address = ServerAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = ServerOptions::new().open(&address)?;
 /// queue.put("one".to_owned())?;
 /// assert_eq!(queue.get()?, "one");
 /// # Ok(())
@@ -28,17 +28,17 @@ use crate::{Error, Result};
 /// ```
 ///
 /// A put that returned and a get that returned are final: each is a transaction, unless
-/// [`MySqlOptions::auto_commit`] says otherwise.
+/// [`ServerOptions::auto_commit`] says otherwise.
 #[derive(Debug)]
-pub struct MySqlQueue<T, C = DefaultCodec> {
-    pub(super) store: Arc<MySqlStore>,
+pub struct ServerQueue<T, C = DefaultCodec> {
+    pub(super) store: Arc<ServerStore>,
     pub(super) codec: C,
     items: PhantomData<fn(T) -> T>,
 }
 
-impl<T, C: Codec<T>> MySqlQueue<T, C> {
-    pub(super) fn new(options: MySqlOptions, address: &MySqlAddress, codec: C) -> Result<Self> {
-        let store = Arc::new(MySqlStore::open(address, options, false)?);
+impl<T, C: Codec<T>> ServerQueue<T, C> {
+    pub(super) fn new(options: ServerOptions, address: &ServerAddress, codec: C) -> Result<Self> {
+        let store = Arc::new(ServerStore::open(address, options, false)?);
         Ok(Self { store, codec, items: PhantomData })
     }
 
@@ -56,7 +56,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// Puts an item with a priority, and waits as `wait` says while the queue is full.
     ///
     /// # Errors
-    /// As [`MySqlQueue::put`], and [`Error::Full`].
+    /// As [`ServerQueue::put`], and [`Error::Full`].
     pub fn put_with(&self, item: T, priority: i64, wait: Wait) -> Result<Option<i64>, Rejected<T>> {
         let options = PutOptions { priority, ..PutOptions::default() };
         let put = encode(&self.codec, &item, options)
@@ -71,7 +71,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// for an item that waits already in a queue of [`Kind::Unique`](crate::sql::Kind::Unique).
     ///
     /// # Errors
-    /// As [`MySqlQueue::put_with`]; all items come back.
+    /// As [`ServerQueue::put_with`]; all items come back.
     pub fn put_many(
         &self,
         items: Vec<T>,
@@ -98,7 +98,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// Takes the next item if one waits.
     ///
     /// # Errors
-    /// As [`MySqlQueue::get`].
+    /// As [`ServerQueue::get`].
     pub fn try_get(&self) -> Result<Option<T>> {
         self.get_with(Wait::No, Which::Next)
     }
@@ -106,7 +106,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// Takes the next item, and waits at most `time` for one.
     ///
     /// # Errors
-    /// As [`MySqlQueue::get`].
+    /// As [`ServerQueue::get`].
     pub fn get_timeout(&self, time: Duration) -> Result<Option<T>> {
         self.get_with(Wait::For(time), Which::Next)
     }
@@ -114,7 +114,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// Takes an item, and waits as `wait` says for it.
     ///
     /// # Errors
-    /// As [`MySqlQueue::get`].
+    /// As [`ServerQueue::get`].
     pub fn get_with(&self, wait: Wait, which: Which) -> Result<Option<T>> {
         let decode = |_: &mut Thread, row: &Row| self.decode(row);
         Ok(now(self.store.get(&mut Thread, this_thread(), wait, which, decode))?)
@@ -124,7 +124,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// what else is there. Nothing where none came in time.
     ///
     /// # Errors
-    /// As [`MySqlQueue::get`]; [`Error::Decode`] only where it is about the first one.
+    /// As [`ServerQueue::get`]; [`Error::Decode`] only where it is about the first one.
     pub fn get_many(&self, most: usize, wait: Wait) -> Result<Vec<T>> {
         let decode = |_: &mut Thread, row: &Row| self.decode(row);
         Ok(now(self.store.get_many(&mut Thread, this_thread(), wait, most, decode))?)
@@ -137,7 +137,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
         })
     }
 
-    /// With [`MySqlOptions::auto_commit`] set to `false`, makes final what this thread has taken
+    /// With [`ServerOptions::auto_commit`] set to `false`, makes final what this thread has taken
     /// so far, never what another one still works on, and stores all that was put through this
     /// object. A thread that holds nothing finishes the oldest item that was taken. Otherwise each
     /// get is final already, and nothing happens.
@@ -153,7 +153,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// whether that came in time.
     ///
     /// # Errors
-    /// As [`MySqlQueue::len`].
+    /// As [`ServerQueue::len`].
     pub fn join(&self, wait: Wait) -> Result<bool> {
         Ok(now(self.store.join(&mut Thread, wait))?)
     }
@@ -169,7 +169,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// Whether no item waits.
     ///
     /// # Errors
-    /// As [`MySqlQueue::len`].
+    /// As [`ServerQueue::len`].
     pub fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -177,7 +177,7 @@ impl<T, C: Codec<T>> MySqlQueue<T, C> {
     /// Removes all items that wait; gives how many there were.
     ///
     /// # Errors
-    /// As [`MySqlQueue::len`].
+    /// As [`ServerQueue::len`].
     pub fn purge(&self) -> Result<u64> {
         Ok(now(self.store.purge(&mut Thread))?)
     }

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::ack_queue::MySqlAckQueue;
-use super::address::MySqlAddress;
-use super::queue::MySqlQueue;
+use super::ack_queue::ServerAckQueue;
+use super::address::ServerAddress;
+use super::queue::ServerQueue;
 use crate::Result;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::sql::Kind;
 
-/// How a queue on a server is opened. The defaults are what [`MySqlOptions::new`] says.
+/// How a queue on a server is opened. The defaults are what [`ServerOptions::new`] says.
 #[derive(Debug, Clone)]
-pub struct MySqlOptions {
+pub struct ServerOptions {
     pub(super) kind: Kind,
     pub(super) name: String,
     pub(super) table: Option<String>,
@@ -26,13 +26,13 @@ pub struct MySqlOptions {
     pub(super) ttl: Option<Duration>,
 }
 
-impl Default for MySqlOptions {
+impl Default for ServerOptions {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl MySqlOptions {
+impl ServerOptions {
     /// A first-in first-out queue named `default`, 10 seconds of patience, each call a transaction, no size limit.
     pub fn new() -> Self {
         Self {
@@ -85,8 +85,8 @@ impl MySqlOptions {
     }
 
     /// Whether each call is a transaction; it is by default. Otherwise puts and takes of a queue
-    /// without acknowledgements are kept, and become final together: by [`MySqlQueue::task_done`], by
-    /// [`MySqlQueue::close`], or when the queue is dropped. At most 1,000 items are kept in memory that are
+    /// without acknowledgements are kept, and become final together: by [`ServerQueue::task_done`], by
+    /// [`ServerQueue::close`], or when the queue is dropped. At most 1,000 items are kept in memory that are
     /// put and not stored; the put that goes beyond stores them all. What was taken and is not done waits
     /// again when the queue is closed, or its process dies.
     ///
@@ -116,7 +116,7 @@ impl MySqlOptions {
     }
 
     /// Whether rows stay behind an acknowledgement; they do by default, as in persist-queue, until
-    /// [`MySqlAckQueue::clear_acked`](super::MySqlAckQueue::clear_acked).
+    /// [`ServerAckQueue::clear_acked`](super::ServerAckQueue::clear_acked).
     #[must_use]
     pub fn keep_acked(mut self, keep: bool) -> Self {
         self.keep_acked = keep;
@@ -157,21 +157,21 @@ impl MySqlOptions {
     /// Opens a queue that keeps its items until they are acknowledged.
     ///
     /// # Errors
-    /// As [`MySqlOptions::open_with`].
+    /// As [`ServerOptions::open_with`].
     pub fn open_ack_with<T, C: Codec<T>>(
         self,
-        address: &MySqlAddress,
+        address: &ServerAddress,
         codec: C,
-    ) -> Result<MySqlAckQueue<T, C>> {
-        MySqlAckQueue::new(self, address, codec)
+    ) -> Result<ServerAckQueue<T, C>> {
+        ServerAckQueue::new(self, address, codec)
     }
 
-    /// As [`MySqlOptions::open_ack_with`], with the default codec, MessagePack.
+    /// As [`ServerOptions::open_ack_with`], with the default codec, MessagePack.
     ///
     /// # Errors
-    /// As [`MySqlOptions::open_with`].
+    /// As [`ServerOptions::open_with`].
     #[cfg(feature = "msgpack")]
-    pub fn open_ack<T>(self, address: &MySqlAddress) -> Result<MySqlAckQueue<T>>
+    pub fn open_ack<T>(self, address: &ServerAddress) -> Result<ServerAckQueue<T>>
     where
         DefaultCodec: Codec<T>,
     {
@@ -181,9 +181,9 @@ impl MySqlOptions {
     /// Opens the queue with the default codec, MessagePack. The table is made where it is missing.
     ///
     /// # Errors
-    /// As [`MySqlOptions::open_with`].
+    /// As [`ServerOptions::open_with`].
     #[cfg(feature = "msgpack")]
-    pub fn open<T>(self, address: &MySqlAddress) -> Result<MySqlQueue<T>>
+    pub fn open<T>(self, address: &ServerAddress) -> Result<ServerQueue<T>>
     where
         DefaultCodec: Codec<T>,
     {
@@ -198,9 +198,9 @@ impl MySqlOptions {
     /// [`Error::Database`](crate::Error::Database) where the server refuses.
     pub fn open_with<T, C: Codec<T>>(
         self,
-        address: &MySqlAddress,
+        address: &ServerAddress,
         codec: C,
-    ) -> Result<MySqlQueue<T, C>> {
-        MySqlQueue::new(self, address, codec)
+    ) -> Result<ServerQueue<T, C>> {
+        ServerQueue::new(self, address, codec)
     }
 }

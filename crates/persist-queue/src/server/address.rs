@@ -10,13 +10,13 @@ use crate::{Error, Result};
 /// A database on a server, and how it is reached. The password is shown nowhere.
 ///
 /// ```
-/// use persist_queue::MySqlAddress;
+/// use persist_queue::ServerAddress;
 ///
-/// let address = MySqlAddress::new("db.example", "jobs", "secret", "work").port(3307);
+/// let address = ServerAddress::new("db.example", "jobs", "secret", "work").port(3307);
 /// assert_eq!(address.to_string(), "mysql://jobs@db.example:3307/work");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct MySqlAddress {
+pub struct ServerAddress {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) user: String,
@@ -28,7 +28,7 @@ pub struct MySqlAddress {
     pub(super) skip_locked: bool,
 }
 
-impl MySqlAddress {
+impl ServerAddress {
     /// A database on port 3306, without TLS, 10 seconds to connect, at most 10 connections.
     pub fn new(
         host: impl Into<String>,
@@ -115,17 +115,17 @@ impl MySqlAddress {
     }
 }
 
-impl fmt::Display for MySqlAddress {
+impl fmt::Display for ServerAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port, user, database, .. } = self;
         write!(formatter, "mysql://{user}@{host}:{port}/{database}")
     }
 }
 
-impl fmt::Debug for MySqlAddress {
+impl fmt::Debug for ServerAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("MySqlAddress")
+            .debug_struct("ServerAddress")
             .field("address", &self.to_string())
             .field("tls", &self.tls)
             .field("connect_timeout", &self.connect_timeout)
@@ -140,12 +140,12 @@ mod tests {
 
     #[test]
     fn a_password_is_shown_nowhere() {
-        let address = MySqlAddress::from_url("mysql://me:s%40cret@host:99/jobs").unwrap();
+        let address = ServerAddress::from_url("mysql://me:s%40cret@host:99/jobs").unwrap();
         assert_eq!(address.password, "s@cret");
         assert_eq!(format!("{address}"), "mysql://me@host:99/jobs");
         assert!(!format!("{address:?}").contains("cret"));
         for wrong in ["mysql://me:s3cret@host:99999999/x", "mysql://me:s3cret@host", "s3cret"] {
-            let error = MySqlAddress::from_url(wrong).unwrap_err();
+            let error = ServerAddress::from_url(wrong).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
         }
     }

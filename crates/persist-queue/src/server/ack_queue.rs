@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::address::MySqlAddress;
-use super::options::MySqlOptions;
-use super::store::MySqlStore;
+use super::address::ServerAddress;
+use super::options::ServerOptions;
+use super::store::ServerStore;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::file::Rejected;
 use crate::sql::{Held, PutOptions, Row, Settlement, Status, Which, encode, encode_all};
@@ -20,10 +20,10 @@ use crate::{Error, Result};
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use persist_queue::{MySqlAddress, MySqlOptions};
+/// use persist_queue::{ServerAddress, ServerOptions};
 ///
-/// let address = MySqlAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = MySqlOptions::new().open_ack(&address)?;
+/// let address = ServerAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = ServerOptions::new().open_ack(&address)?;
 /// queue.put("a page to fetch".to_owned())?;
 /// let delivery = queue.get()?;
 /// println!("{}", *delivery);
@@ -32,15 +32,15 @@ use crate::{Error, Result};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct MySqlAckQueue<T, C = DefaultCodec> {
-    pub(super) store: Arc<MySqlStore>,
+pub struct ServerAckQueue<T, C = DefaultCodec> {
+    pub(super) store: Arc<ServerStore>,
     pub(super) codec: C,
     items: PhantomData<fn(T) -> T>,
 }
 
 /// An item that was taken and is not acknowledged. Dropping it gives it back.
 #[derive(Debug)]
-pub struct MySqlDelivery<'a, T> {
+pub struct ServerDelivery<'a, T> {
     item: T,
     pub(super) held: Open<'a>,
 }
@@ -48,14 +48,14 @@ pub struct MySqlDelivery<'a, T> {
 /// A row that must be settled.
 #[derive(Debug)]
 pub(super) struct Open<'a> {
-    pub(super) store: &'a MySqlStore,
+    pub(super) store: &'a ServerStore,
     pub(super) held: Held,
     /// A transaction settles what it only has a reference to.
     settled: AtomicBool,
 }
 
 impl<'a> Open<'a> {
-    fn new(store: &'a MySqlStore, held: Held) -> Self {
+    fn new(store: &'a ServerStore, held: Held) -> Self {
         Self { store, held, settled: AtomicBool::new(false) }
     }
 
@@ -86,7 +86,7 @@ impl Drop for Open<'_> {
     }
 }
 
-impl<T> MySqlDelivery<'_, T> {
+impl<T> ServerDelivery<'_, T> {
     /// The row's number.
     pub fn id(&self) -> i64 {
         self.held.held.row.id
@@ -111,7 +111,7 @@ impl<T> MySqlDelivery<'_, T> {
     /// The item waits again, after the rest that the options say.
     ///
     /// # Errors
-    /// As [`MySqlDelivery::ack`].
+    /// As [`ServerDelivery::ack`].
     pub fn nack(self) -> Result<()> {
         self.held.settle(Settlement::Back { delay: None, last: false })
     }
@@ -119,7 +119,7 @@ impl<T> MySqlDelivery<'_, T> {
     /// The item waits again after `delay`.
     ///
     /// # Errors
-    /// As [`MySqlDelivery::ack`].
+    /// As [`ServerDelivery::ack`].
     pub fn nack_after(self, delay: Duration) -> Result<()> {
         self.held.settle(Settlement::Back { delay: Some(delay), last: false })
     }
@@ -127,7 +127,7 @@ impl<T> MySqlDelivery<'_, T> {
     /// The item waits again behind all others, under a new number.
     ///
     /// # Errors
-    /// As [`MySqlDelivery::ack`].
+    /// As [`ServerDelivery::ack`].
     pub fn nack_to_back(self) -> Result<()> {
         self.held.settle(Settlement::Back { delay: None, last: true })
     }
@@ -135,7 +135,7 @@ impl<T> MySqlDelivery<'_, T> {
     /// The item is given up.
     ///
     /// # Errors
-    /// As [`MySqlDelivery::ack`].
+    /// As [`ServerDelivery::ack`].
     pub fn fail(self) -> Result<()> {
         self.held.settle(Settlement::Failed)
     }
@@ -143,7 +143,7 @@ impl<T> MySqlDelivery<'_, T> {
     /// Holds the item for `lease` from now on.
     ///
     /// # Errors
-    /// As [`MySqlDelivery::ack`].
+    /// As [`ServerDelivery::ack`].
     pub fn extend(&self, lease: Duration) -> Result<()> {
         let (id, token) = (self.id(), self.held.held.token);
         if now(self.held.store.extend(&mut Thread, id, Some(token), lease))? {
@@ -153,7 +153,7 @@ impl<T> MySqlDelivery<'_, T> {
     }
 }
 
-impl<T> Deref for MySqlDelivery<'_, T> {
+impl<T> Deref for ServerDelivery<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -161,9 +161,9 @@ impl<T> Deref for MySqlDelivery<'_, T> {
     }
 }
 
-impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
-    pub(super) fn new(options: MySqlOptions, address: &MySqlAddress, codec: C) -> Result<Self> {
-        let store = Arc::new(MySqlStore::open(address, options, true)?);
+impl<T, C: Codec<T>> ServerAckQueue<T, C> {
+    pub(super) fn new(options: ServerOptions, address: &ServerAddress, codec: C) -> Result<Self> {
+        let store = Arc::new(ServerStore::open(address, options, true)?);
         Ok(Self { store, codec, items: PhantomData })
     }
 
@@ -181,7 +181,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// Puts an item, and waits as `wait` says while the queue is full.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::put`], and [`Error::Full`].
+    /// As [`ServerAckQueue::put`], and [`Error::Full`].
     pub fn put_with(
         &self,
         item: T,
@@ -200,7 +200,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// for an item that waits already in a queue of [`Kind::Unique`](crate::sql::Kind::Unique).
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::put_with`]; all items come back.
+    /// As [`ServerAckQueue::put_with`]; all items come back.
     pub fn put_many(
         &self,
         items: Vec<T>,
@@ -217,7 +217,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// # Errors
     /// [`Error::Decode`], and the row is held until the queue is opened again; [`Error::Closed`],
     /// [`Error::Connect`], [`Error::Database`].
-    pub fn get(&self) -> Result<MySqlDelivery<'_, T>> {
+    pub fn get(&self) -> Result<ServerDelivery<'_, T>> {
         loop {
             if let Some(delivery) = self.get_with(Wait::Forever, Which::Next, None)? {
                 return Ok(delivery);
@@ -228,8 +228,8 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// Takes the next item if one waits.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::get`].
-    pub fn try_get(&self) -> Result<Option<MySqlDelivery<'_, T>>> {
+    /// As [`ServerAckQueue::get`].
+    pub fn try_get(&self) -> Result<Option<ServerDelivery<'_, T>>> {
         self.get_with(Wait::No, Which::Next, None)
     }
 
@@ -237,18 +237,18 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// that is not given.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::get`].
+    /// As [`ServerAckQueue::get`].
     pub fn get_with(
         &self,
         wait: Wait,
         which: Which,
         lease: Option<Duration>,
-    ) -> Result<Option<MySqlDelivery<'_, T>>> {
+    ) -> Result<Option<ServerDelivery<'_, T>>> {
         let held = now(self.store.hold(&mut Thread, wait, which, lease, 1))?;
         let Some(held) = held.into_iter().next() else { return Ok(None) };
         let open = Open::new(&self.store, held);
         match self.codec.decode(&open.held.row.data) {
-            Ok(item) => Ok(Some(MySqlDelivery { item, held: open })),
+            Ok(item) => Ok(Some(ServerDelivery { item, held: open })),
             Err(source) => {
                 open.note_settled();
                 let sequence = open.held.row.id.cast_unsigned();
@@ -261,21 +261,21 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// what else is there. Nothing where none came in time.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::get`]; [`Error::Decode`] only where it is about the first one. A later one
+    /// As [`ServerAckQueue::get`]; [`Error::Decode`] only where it is about the first one. A later one
     /// waits again, with all that come behind it.
     pub fn get_many(
         &self,
         most: usize,
         wait: Wait,
         lease: Option<Duration>,
-    ) -> Result<Vec<MySqlDelivery<'_, T>>> {
+    ) -> Result<Vec<ServerDelivery<'_, T>>> {
         let held = now(self.store.hold(&mut Thread, wait, Which::Next, lease, most))?;
         let mut rows: VecDeque<_> =
             held.into_iter().map(|held| Open::new(&self.store, held)).collect();
         let mut deliveries = Vec::new();
         while let Some(open) = rows.pop_front() {
             match self.codec.decode(&open.held.row.data) {
-                Ok(item) => deliveries.push(MySqlDelivery { item, held: open }),
+                Ok(item) => deliveries.push(ServerDelivery { item, held: open }),
                 // Dropped, they wait again.
                 Err(_) if !deliveries.is_empty() => break,
                 Err(source) => {
@@ -293,14 +293,14 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// place of one that is not held any more.
     ///
     /// # Errors
-    /// As [`MySqlDelivery::ack`], without [`Error::NotHeld`]. Then all of them come back.
-    pub fn ack_many(&self, deliveries: Vec<MySqlDelivery<'_, T>>) -> Result<Vec<Result<T>>> {
+    /// As [`ServerDelivery::ack`], without [`Error::NotHeld`]. Then all of them come back.
+    pub fn ack_many(&self, deliveries: Vec<ServerDelivery<'_, T>>) -> Result<Vec<Result<T>>> {
         let path = self.store.path();
         // What another object holds is refused, and goes back to it.
         let rows = deliveries.iter().map(|one| (one.id(), Some(one.held.held.token))).collect();
         let settled = now(self.store.settle(&mut Thread, rows, Settlement::Acked))?;
         let mut items = Vec::with_capacity(deliveries.len());
-        for (MySqlDelivery { item, held }, settled) in deliveries.into_iter().zip(settled) {
+        for (ServerDelivery { item, held }, settled) in deliveries.into_iter().zip(settled) {
             if settled.is_some() {
                 held.note_settled();
             }
@@ -322,7 +322,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// Whether no item waits.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     pub fn is_empty(&self) -> Result<bool> {
         Ok(self.len()? == 0)
     }
@@ -330,7 +330,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// How many items have `status`.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     pub fn count(&self, status: Status) -> Result<u64> {
         Ok(now(self.store.count(&mut Thread, status))?)
     }
@@ -338,7 +338,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// Removes acknowledged items: at most `most`, and none of the latest `keep`. Gives how many.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     pub fn clear_acked(&self, most: Option<u64>, keep: u64) -> Result<u64> {
         Ok(now(self.store.clear_acked(&mut Thread, most, keep, false))?)
     }
@@ -346,7 +346,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// Has everything wait again that nobody alive holds. Gives how many items that were.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     pub fn resume(&self) -> Result<u64> {
         Ok(now(self.store.resume(&mut Thread))?)
     }
@@ -354,7 +354,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// The numbers of the dead letters, and what they hold or why that cannot be told.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     pub fn dead_letters(&self) -> Result<Vec<(i64, Result<T>)>> {
         let rows = now(self.store.dead_letters(&mut Thread))?;
         let letter = |row: Row| {
@@ -368,7 +368,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// Has dead letters wait again, as if they had never been tried. Gives how many there were.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     pub fn requeue_dead(&self, ids: &[i64]) -> Result<u64> {
         Ok(now(self.store.requeue_dead(&mut Thread, ids.to_vec()))?)
     }
@@ -376,7 +376,7 @@ impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
     /// Removes dead letters. Gives how many there were.
     ///
     /// # Errors
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     pub fn drop_dead(&self, ids: &[i64]) -> Result<u64> {
         Ok(now(self.store.drop_dead(&mut Thread, ids.to_vec()))?)
     }

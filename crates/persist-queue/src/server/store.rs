@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::address::MySqlAddress;
+use super::address::ServerAddress;
 use super::batch::Batch;
 use super::desk::Desk;
 use super::hold::Holding;
 use super::holder::Holder;
-use super::options::MySqlOptions;
+use super::open_server::Server;
+use super::options::ServerOptions;
 use super::schema::Table;
-use super::server::Server;
 use super::shared::Shared;
 use super::watch::UNTIL_WOKEN;
 use crate::process::per_process::PerProcess;
@@ -25,11 +25,11 @@ use crate::{Error, Result};
 
 /// See the module.
 #[derive(Debug)]
-pub struct MySqlStore {
-    pub(super) address: MySqlAddress,
+pub struct ServerStore {
+    pub(super) address: ServerAddress,
     path: PathBuf,
     /// Shared with work that goes on in another thread.
-    pub(super) options: Arc<MySqlOptions>,
+    pub(super) options: Arc<ServerOptions>,
     pub(super) acks: bool,
     attachment: PerProcess<Attachment>,
     closed: AtomicBool,
@@ -40,7 +40,7 @@ pub struct MySqlStore {
 pub(super) struct Attachment {
     pub(super) server: Arc<Server>,
     pub(super) shared: Arc<Shared>,
-    pub(super) options: Arc<MySqlOptions>,
+    pub(super) options: Arc<ServerOptions>,
     pub(super) handle: u64,
     /// For an acknowledged queue.
     pub(super) holder: Option<Holder>,
@@ -50,12 +50,12 @@ pub(super) struct Attachment {
     pub(super) desk: Arc<Desk<Holding>>,
 }
 
-impl MySqlStore {
+impl ServerStore {
     /// Opens the queue in a database.
     ///
     /// # Errors
-    /// As [`MySqlOptions::open_with`].
-    pub fn open(address: &MySqlAddress, options: MySqlOptions, acks: bool) -> Result<Self> {
+    /// As [`ServerOptions::open_with`].
+    pub fn open(address: &ServerAddress, options: ServerOptions, acks: bool) -> Result<Self> {
         let options = Arc::new(options);
         let attachment = Arc::new(Attachment::new(address, &options, acks)?);
         Ok(Self {
@@ -69,9 +69,9 @@ impl MySqlStore {
     }
 
     /// Another object on this queue, which keeps what it takes until it is done: see
-    /// [`MySqlOptions::auto_commit`]. For a queue without acknowledgements.
+    /// [`ServerOptions::auto_commit`]. For a queue without acknowledgements.
     pub(crate) fn batching(&self) -> Result<Self> {
-        let options = MySqlOptions::clone(&self.options).auto_commit(false);
+        let options = ServerOptions::clone(&self.options).auto_commit(false);
         Self::open(&self.address, options, self.acks)
     }
 
@@ -89,7 +89,7 @@ impl MySqlStore {
     }
 
     /// The options that it was opened with.
-    pub fn options(&self) -> &MySqlOptions {
+    pub fn options(&self) -> &ServerOptions {
         &self.options
     }
 
@@ -124,7 +124,7 @@ impl MySqlStore {
         Tries { store: self, attached, waiting: Waiting::new(signal, wait), wait }
     }
 
-    /// Whether [`MySqlStore::close`] was called.
+    /// Whether [`ServerStore::close`] was called.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
@@ -156,7 +156,7 @@ impl MySqlStore {
     }
 }
 
-impl Drop for MySqlStore {
+impl Drop for ServerStore {
     fn drop(&mut self) {
         if let Err(error) = self.close() {
             tracing::error!(%error, "a queue could not be closed cleanly");
@@ -164,9 +164,9 @@ impl Drop for MySqlStore {
     }
 }
 
-/// See [`MySqlStore::tries`].
+/// See [`ServerStore::tries`].
 pub(super) struct Tries<'a> {
-    store: &'a MySqlStore,
+    store: &'a ServerStore,
     attached: &'a Attachment,
     waiting: Waiting<'a>,
     wait: Wait,
@@ -237,7 +237,7 @@ where
 }
 
 impl Attachment {
-    fn new(address: &MySqlAddress, options: &Arc<MySqlOptions>, acks: bool) -> Result<Self> {
+    fn new(address: &ServerAddress, options: &Arc<ServerOptions>, acks: bool) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let server = Server::open(address)?;
         let name = options.table_name_of(acks);

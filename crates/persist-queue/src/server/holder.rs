@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use super::failure::column;
 use super::lock;
+use super::open_server::Server;
 use super::pool::{Pool, Pooled};
 use super::schema_ack::{FREE_LOCK, HOLDERS_SETTINGS, LOCK, UNLOCK, UPTIME};
-use super::server::Server;
 use crate::Result;
 
 /// Between two signs of life.

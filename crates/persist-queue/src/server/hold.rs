@@ -10,7 +10,7 @@ use super::failure::{Failure, column, explain};
 use super::pool::Pooled;
 use super::put::one;
 use super::schema::{BEGIN, COMMIT, Pick, ROLLBACK};
-use super::store::{Attachment, MySqlStore, ask, work};
+use super::store::{Attachment, ServerStore, ask, work};
 use crate::sql::{Held, Settlement, Which, milliseconds};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
@@ -20,7 +20,7 @@ const SWEPT: usize = 1000;
 /// How often a claim is begun anew that somebody else was in the way of.
 const TRIALS: u32 = 20;
 
-impl MySqlStore {
+impl ServerStore {
     /// Takes up to `most` items and holds them: waits as `wait` says for the first one, and takes
     /// what else is there. Nothing where none came in time. `lease` is how long they are held; as the
     /// options say where it is not given.

@@ -12,7 +12,7 @@ use super::failure::column;
 use super::pool::Pooled;
 use super::schema::COLUMNS;
 use super::schema_resume::{BEGIN_NOTING, CREATE, NAME, NOTE, NOTED};
-use super::store::{Attachment, MySqlStore};
+use super::store::{Attachment, ServerStore};
 use crate::sql::Put;
 use crate::{Error, Result};
 
@@ -26,7 +26,7 @@ pub(crate) struct Note<'a> {
     pub(crate) finished: bool,
 }
 
-impl MySqlStore {
+impl ServerStore {
     /// How far the puts came that are called `name`.
     pub(crate) fn noted<'a>(&self, name: &'a str) -> Result<Note<'a>> {
         let attached = self.attached()?;
@@ -54,7 +54,7 @@ impl MySqlStore {
     /// Puts items and notes it, both or nothing. Does not wait for room.
     ///
     /// # Errors
-    /// As [`MySqlStore::put`].
+    /// As [`ServerStore::put`].
     pub(crate) fn put_noted(&self, items: &[Put], note: &Note<'_>) -> Result<Vec<Option<i64>>> {
         let attached: Arc<Attachment> = self.attached()?;
         let limit = self.options.maxsize;

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::desk::Turn;
 use super::failure::column;
+use super::open_server::Server;
 use super::pool::Gave;
 use super::schema::{BEGIN, Pick, ROLLBACK};
-use super::server::Server;
 use super::shared::{Owner, Shared};
 use super::trip::{Claimed, Trip};
 use crate::Result;

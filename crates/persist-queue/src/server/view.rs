@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::MySqlAddress;
+use super::address::ServerAddress;
 use super::claim::read;
 use super::failure::column;
+use super::open_server::Server;
 use super::pool::Gave;
 use super::schema::Table;
 use super::schema_view::TABLES;
-use super::server::Server;
 use crate::Result;
 use crate::sql::{QueueTable, Seen};
 
@@ -18,23 +18,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A database on a server that can only be looked at.
 #[derive(Debug)]
-pub struct MySqlView {
+pub struct ServerView {
     server: Arc<Server>,
 }
 
-impl MySqlView {
+impl ServerView {
     /// Connects to the database.
     ///
     /// # Errors
     /// [`Error::Connect`](crate::Error::Connect), [`Error::Database`](crate::Error::Database).
-    pub fn open(address: &MySqlAddress) -> Result<Self> {
+    pub fn open(address: &ServerAddress) -> Result<Self> {
         Ok(Self { server: Server::open(address)? })
     }
 
     /// The queues in it, in the order of their tables' names.
     ///
     /// # Errors
-    /// As [`MySqlView::open`].
+    /// As [`ServerView::open`].
     pub fn queues(&self) -> Result<Vec<QueueTable>> {
         let columns = self.read(TABLES, |mut row| {
             Ok((column::<String>(&mut row, 0)?, column::<String>(&mut row, 1)?))
@@ -51,7 +51,7 @@ impl MySqlView {
     /// The rows of a queue behind the number `behind`, in the order of their numbers, at most `most`.
     ///
     /// # Errors
-    /// As [`MySqlView::open`].
+    /// As [`ServerView::open`].
     pub fn rows(&self, queue: &QueueTable, behind: i64, most: usize) -> Result<Vec<Seen>> {
         self.read(&table(queue).behind(behind, most), seen)
     }
@@ -60,7 +60,7 @@ impl MySqlView {
     /// acknowledgements those are among them that somebody has locked to take them.
     ///
     /// # Errors
-    /// As [`MySqlView::open`].
+    /// As [`ServerView::open`].
     pub fn waiting(&self, queue: &QueueTable, most: usize) -> Result<Vec<Seen>> {
         self.read(&table(queue).first(most), seen)
     }
@@ -68,7 +68,7 @@ impl MySqlView {
     /// How many rows have which status.
     ///
     /// # Errors
-    /// As [`MySqlView::open`].
+    /// As [`ServerView::open`].
     pub fn counts(&self, queue: &QueueTable) -> Result<Vec<(i64, u64)>> {
         self.read(&table(queue).counts(&[]), |mut row| {
             Ok((column::<Option<i64>>(&mut row, 0)?.unwrap_or(0), column(&mut row, 1)?))
@@ -79,7 +79,7 @@ impl MySqlView {
     /// all rows have.
     ///
     /// # Errors
-    /// As [`MySqlView::open`].
+    /// As [`ServerView::open`].
     pub fn age_and_size(&self, queue: &QueueTable) -> Result<(Option<f64>, u64)> {
         let found = self.read(&table(queue).age_and_size(), |mut row| {
             Ok((column(&mut row, 0)?, column(&mut row, 1)?))
@@ -90,7 +90,7 @@ impl MySqlView {
     /// What the server's own check of the queue's table finds wrong.
     ///
     /// # Errors
-    /// As [`MySqlView::open`].
+    /// As [`ServerView::open`].
     pub fn check(&self, queue: &QueueTable) -> Result<Vec<String>> {
         let words = self.read(&table(queue).check(), |mut row| {
             Ok((column::<String>(&mut row, 2)?, column::<String>(&mut row, 3)?))

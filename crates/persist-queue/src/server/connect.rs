@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mysql::{Conn, DriverError, Opts, OptsBuilder, SslOpts};
 
-use super::address::MySqlAddress;
+use super::address::ServerAddress;
 use super::failure::{NotConnected, explain_connecting};
 use super::schema::SETTINGS;
 use crate::Error;
@@ -19,7 +19,7 @@ const STATEMENTS: usize = 64;
 
 /// Connects, within the time that the address says. Some of what takes long has no limit of its own
 /// (resolving a name, a server that accepts and says nothing), so a thread does it.
-pub(super) fn connect(address: &MySqlAddress) -> Result<Conn, NotConnected> {
+pub(super) fn connect(address: &ServerAddress) -> Result<Conn, NotConnected> {
     let (sender, receiver) = sync_channel(1);
     let theirs = address.clone();
     let started = std::thread::Builder::new()
@@ -49,7 +49,7 @@ pub(super) fn connect(address: &MySqlAddress) -> Result<Conn, NotConnected> {
     }
 }
 
-fn connect_now(address: &MySqlAddress) -> mysql::Result<Conn> {
+fn connect_now(address: &ServerAddress) -> mysql::Result<Conn> {
     let tls = match &address.tls {
         Tls::Off => None,
         Tls::Preferred => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
@@ -65,7 +65,7 @@ fn connect_now(address: &MySqlAddress) -> mysql::Result<Conn> {
     }
 }
 
-fn options(address: &MySqlAddress, tls: Option<SslOpts>) -> Opts {
+fn options(address: &ServerAddress, tls: Option<SslOpts>) -> Opts {
     let silence = SILENCE.as_millis() as u32;
     OptsBuilder::new()
         .ip_or_hostname(Some(address.host.clone()))

@@ -9,11 +9,11 @@ use mysql::Value;
 
 use super::failure::{Failure, column, explain, is_duplicate, is_too_large};
 use super::lock;
+use super::open_server::Unmade;
 use super::pool::{Gave, Pooled};
 use super::resume::Note;
 use super::schema::{BEGIN, COMMIT, ROLLBACK};
-use super::server::Unmade;
-use super::store::{Attachment, MySqlStore, work};
+use super::store::{Attachment, ServerStore, work};
 use crate::sql::{Kind, Put, PutOptions, Status, milliseconds, now};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
@@ -24,7 +24,7 @@ const BYTES: usize = 1 << 20;
 /// What a packet holds beside an item.
 const AROUND: usize = 1024;
 
-impl MySqlStore {
+impl ServerStore {
     /// Puts items in one transaction, all of them or none, and gives their numbers; nothing for an
     /// item that waits already in a queue of [`Kind::Unique`].
     ///

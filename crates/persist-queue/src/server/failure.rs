@@ -4,7 +4,7 @@ use std::io;
 
 use mysql::DriverError;
 
-use super::address::MySqlAddress;
+use super::address::ServerAddress;
 use crate::sql::Tls;
 use crate::{Error, Result};
 
@@ -70,8 +70,8 @@ pub(super) struct NotConnected {
 const FOR_THE_MOMENT: &str = "the server cannot be reached";
 
 /// Why there is no connection, and what to do.
-pub(super) fn explain_connecting(address: &MySqlAddress, error: &mysql::Error) -> NotConnected {
-    let MySqlAddress { host, port, user, database, .. } = address;
+pub(super) fn explain_connecting(address: &ServerAddress, error: &mysql::Error) -> NotConnected {
+    let ServerAddress { host, port, user, database, .. } = address;
     let reason = match error {
         mysql::Error::MySqlError(error) => {
             let said = &error.message;
@@ -149,9 +149,9 @@ fn is_resolving(said: &str) -> bool {
 }
 
 /// What the server refused, and what to do.
-pub(super) fn explain(action: &'static str, address: &MySqlAddress, error: mysql::Error) -> Error {
+pub(super) fn explain(action: &'static str, address: &ServerAddress, error: mysql::Error) -> Error {
     let path = address.path();
-    let MySqlAddress { user, database, .. } = address;
+    let ServerAddress { user, database, .. } = address;
     let advice = match &error {
         mysql::Error::MySqlError(error) => match error.code {
             1142 | 1143 | 1044 | 1227 => Some(format!(
@@ -196,7 +196,7 @@ pub(super) fn column<T: mysql::prelude::FromValue>(
 pub(super) fn refused<T>(
     result: mysql::Result<T>,
     action: &'static str,
-    address: &MySqlAddress,
+    address: &ServerAddress,
 ) -> Result<T> {
     result.map_err(|error| explain(action, address, error))
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::ack_queue::MySqlAckQueue;
-use super::queue::MySqlQueue;
-use super::store::MySqlStore;
+use super::ack_queue::ServerAckQueue;
+use super::queue::ServerQueue;
+use super::store::ServerStore;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::error::Slim;
 use crate::file::Rejected;
@@ -17,13 +17,13 @@ use crate::wait::tokio::{Arrivals, Clock, next_owner};
 use crate::wait::{Task, Wait};
 use crate::{Error, Result};
 
-/// A [`MySqlQueue`] for tasks on tokio: what waits there is awaited here. Cheap to clone.
+/// A [`ServerQueue`] for tasks on tokio: what waits there is awaited here. Cheap to clone.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let address = persist_queue::MySqlAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = persist_queue::MySqlOptions::new().open::<String>(&address)?.into_async();
+/// # let address = persist_queue::ServerAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = persist_queue::ServerOptions::new().open::<String>(&address)?.into_async();
 /// queue.put("one".to_owned()).await?;
 /// assert_eq!(queue.get().await?, "one");
 /// # Ok(())
@@ -33,55 +33,55 @@ use crate::{Error, Result};
 /// A few threads of the database's do what blocks, and claim together what tasks ask for at the same time;
 /// what waits for an item costs no thread. Every future may be dropped at any time: a dropped get
 /// leaves its item in the queue, or puts it back into its place, a dropped put has stored its item or
-/// not, and [`AsyncMySqlQueue::len`] says which.
+/// not, and [`AsyncServerQueue::len`] says which.
 ///
-/// An owner, in the sense of [`MySqlQueue::task_done`], is a clone: give each task one of its own.
-pub struct AsyncMySqlQueue<T, C = DefaultCodec> {
-    queue: Arc<MySqlQueue<T, C>>,
+/// An owner, in the sense of [`ServerQueue::task_done`], is a clone: give each task one of its own.
+pub struct AsyncServerQueue<T, C = DefaultCodec> {
+    queue: Arc<ServerQueue<T, C>>,
     owner: u64,
 }
 
-impl<T, C> Clone for AsyncMySqlQueue<T, C> {
+impl<T, C> Clone for AsyncServerQueue<T, C> {
     fn clone(&self) -> Self {
         Self { queue: Arc::clone(&self.queue), owner: next_owner() }
     }
 }
 
-impl<T, C> fmt::Debug for AsyncMySqlQueue<T, C> {
+impl<T, C> fmt::Debug for AsyncServerQueue<T, C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("AsyncMySqlQueue")
+            .debug_struct("AsyncServerQueue")
             .field("store", &self.queue.store)
             .field("owner", &self.owner)
             .finish_non_exhaustive()
     }
 }
 
-fn task(store: &MySqlStore) -> Result<Task<Clock>> {
+fn task(store: &ServerStore) -> Result<Task<Clock>> {
     Ok(Task::new(Clock, store.worker()?))
 }
 
 /// Has the thread of the database close the queue.
-async fn close(store: &Arc<MySqlStore>) -> Result<()> {
+async fn close(store: &Arc<ServerStore>) -> Result<()> {
     let Ok(worker) = store.worker() else { return Ok(()) };
     let store = Arc::clone(store);
     worker.run(move || store.close()).await?
 }
 
-impl<T, C: Codec<T>> MySqlQueue<T, C> {
+impl<T, C: Codec<T>> ServerQueue<T, C> {
     /// The same queue, for tasks on tokio.
-    pub fn into_async(self) -> AsyncMySqlQueue<T, C> {
-        AsyncMySqlQueue { queue: Arc::new(self), owner: next_owner() }
+    pub fn into_async(self) -> AsyncServerQueue<T, C> {
+        AsyncServerQueue { queue: Arc::new(self), owner: next_owner() }
     }
 }
 
-impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
+impl<T, C: Codec<T>> AsyncServerQueue<T, C> {
     /// The queue itself. Threads may use it beside the tasks.
-    pub fn queue(&self) -> &MySqlQueue<T, C> {
+    pub fn queue(&self) -> &ServerQueue<T, C> {
         &self.queue
     }
 
-    /// As [`MySqlQueue::put`].
+    /// As [`ServerQueue::put`].
     ///
     /// # Errors
     /// As there.
@@ -89,7 +89,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         self.put_with(item, 0, Wait::Forever).await
     }
 
-    /// As [`MySqlQueue::put_with`].
+    /// As [`ServerQueue::put_with`].
     ///
     /// # Errors
     /// As there.
@@ -103,7 +103,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         put_one(&self.queue.store, &self.queue.codec, item, options, wait).await
     }
 
-    /// As [`MySqlQueue::put_many`].
+    /// As [`ServerQueue::put_many`].
     ///
     /// # Errors
     /// As there.
@@ -116,7 +116,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         put_all(&self.queue.store, &self.queue.codec, items, options, wait).await
     }
 
-    /// As [`MySqlQueue::get`].
+    /// As [`ServerQueue::get`].
     ///
     /// # Errors
     /// As there.
@@ -128,7 +128,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         }
     }
 
-    /// As [`MySqlQueue::try_get`].
+    /// As [`ServerQueue::try_get`].
     ///
     /// # Errors
     /// As there.
@@ -136,7 +136,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         self.get_with(Wait::No, Which::Next).await
     }
 
-    /// As [`MySqlQueue::get_timeout`].
+    /// As [`ServerQueue::get_timeout`].
     ///
     /// # Errors
     /// As there.
@@ -144,7 +144,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         self.get_with(Wait::For(time), Which::Next).await
     }
 
-    /// As [`MySqlQueue::get_with`].
+    /// As [`ServerQueue::get_with`].
     ///
     /// # Errors
     /// As there.
@@ -155,7 +155,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         Ok(queue.store.get(&mut task, self.owner, wait, which, decode).await?)
     }
 
-    /// As [`MySqlQueue::get_many`].
+    /// As [`ServerQueue::get_many`].
     ///
     /// # Errors
     /// As there.
@@ -166,7 +166,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         Ok(queue.store.get_many(&mut task, self.owner, wait, most, decode).await?)
     }
 
-    /// As [`MySqlQueue::task_done`], for what was taken through this clone.
+    /// As [`ServerQueue::task_done`], for what was taken through this clone.
     ///
     /// # Errors
     /// As there.
@@ -175,7 +175,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         Ok(store.task_done(&mut task(store)?, self.owner).await?)
     }
 
-    /// As [`MySqlQueue::join`].
+    /// As [`ServerQueue::join`].
     ///
     /// # Errors
     /// As there.
@@ -184,7 +184,7 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
         Ok(store.join(&mut task(store)?, wait).await?)
     }
 
-    /// As [`MySqlQueue::len`].
+    /// As [`ServerQueue::len`].
     ///
     /// # Errors
     /// As there.
@@ -196,12 +196,12 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
     /// Whether no item waits.
     ///
     /// # Errors
-    /// As [`AsyncMySqlQueue::len`].
+    /// As [`AsyncServerQueue::len`].
     pub async fn is_empty(&self) -> Result<bool> {
         Ok(self.len().await? == 0)
     }
 
-    /// As [`MySqlQueue::close`]: ends all waits and streams of this queue.
+    /// As [`ServerQueue::close`]: ends all waits and streams of this queue.
     ///
     /// # Errors
     /// As there.
@@ -210,13 +210,13 @@ impl<T, C: Codec<T>> AsyncMySqlQueue<T, C> {
     }
 }
 
-impl<T, C> AsyncMySqlQueue<T, C>
+impl<T, C> AsyncServerQueue<T, C>
 where
     T: Send + 'static,
     C: Codec<T> + Send + Sync + 'static,
 {
     /// The items as they come, until the queue is closed. They are this clone's, as those of
-    /// [`AsyncMySqlQueue::get`].
+    /// [`AsyncServerQueue::get`].
     pub fn stream(&self) -> Arrivals<T> {
         let (queue, owner) = (Arc::clone(&self.queue), self.owner);
         Arrivals::new(move || {
@@ -226,14 +226,14 @@ where
     }
 }
 
-/// A [`MySqlAckQueue`] for tasks on tokio, as [`AsyncMySqlQueue`] is a [`MySqlQueue`]. Cheap to
+/// A [`ServerAckQueue`] for tasks on tokio, as [`AsyncServerQueue`] is a [`ServerQueue`]. Cheap to
 /// clone.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let address = persist_queue::MySqlAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = persist_queue::MySqlOptions::new().open_ack::<String>(&address)?.into_async();
+/// # let address = persist_queue::ServerAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = persist_queue::ServerOptions::new().open_ack::<String>(&address)?.into_async();
 /// queue.put("a page to fetch".to_owned()).await?;
 /// let delivery = queue.get().await?;
 /// println!("{}", *delivery);
@@ -241,39 +241,39 @@ where
 /// # Ok(())
 /// # }
 /// ```
-pub struct AsyncMySqlAckQueue<T, C = DefaultCodec> {
-    queue: Arc<MySqlAckQueue<T, C>>,
+pub struct AsyncServerAckQueue<T, C = DefaultCodec> {
+    queue: Arc<ServerAckQueue<T, C>>,
 }
 
-impl<T, C> Clone for AsyncMySqlAckQueue<T, C> {
+impl<T, C> Clone for AsyncServerAckQueue<T, C> {
     fn clone(&self) -> Self {
         Self { queue: Arc::clone(&self.queue) }
     }
 }
 
-impl<T, C> fmt::Debug for AsyncMySqlAckQueue<T, C> {
+impl<T, C> fmt::Debug for AsyncServerAckQueue<T, C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("AsyncMySqlAckQueue")
+            .debug_struct("AsyncServerAckQueue")
             .field("store", &self.queue.store)
             .finish_non_exhaustive()
     }
 }
 
-impl<T, C: Codec<T>> MySqlAckQueue<T, C> {
+impl<T, C: Codec<T>> ServerAckQueue<T, C> {
     /// The same queue, for tasks on tokio.
-    pub fn into_async(self) -> AsyncMySqlAckQueue<T, C> {
-        AsyncMySqlAckQueue { queue: Arc::new(self) }
+    pub fn into_async(self) -> AsyncServerAckQueue<T, C> {
+        AsyncServerAckQueue { queue: Arc::new(self) }
     }
 }
 
-impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
+impl<T, C: Codec<T>> AsyncServerAckQueue<T, C> {
     /// The queue itself. Threads may use it beside the tasks.
-    pub fn queue(&self) -> &MySqlAckQueue<T, C> {
+    pub fn queue(&self) -> &ServerAckQueue<T, C> {
         &self.queue
     }
 
-    /// As [`MySqlAckQueue::put`].
+    /// As [`ServerAckQueue::put`].
     ///
     /// # Errors
     /// As there.
@@ -281,7 +281,7 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
         self.put_with(item, PutOptions::default(), Wait::Forever).await
     }
 
-    /// As [`MySqlAckQueue::put_with`].
+    /// As [`ServerAckQueue::put_with`].
     ///
     /// # Errors
     /// As there.
@@ -294,7 +294,7 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
         put_one(&self.queue.store, &self.queue.codec, item, options, wait).await
     }
 
-    /// As [`MySqlAckQueue::put_many`].
+    /// As [`ServerAckQueue::put_many`].
     ///
     /// # Errors
     /// As there.
@@ -307,11 +307,11 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
         put_all(&self.queue.store, &self.queue.codec, items, options, wait).await
     }
 
-    /// As [`MySqlAckQueue::get`].
+    /// As [`ServerAckQueue::get`].
     ///
     /// # Errors
     /// As there.
-    pub async fn get(&self) -> Result<AsyncMySqlDelivery<T>> {
+    pub async fn get(&self) -> Result<AsyncServerDelivery<T>> {
         loop {
             if let Some(delivery) = self.get_with(Wait::Forever, Which::Next, None).await? {
                 return Ok(delivery);
@@ -319,15 +319,15 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
         }
     }
 
-    /// As [`MySqlAckQueue::try_get`].
+    /// As [`ServerAckQueue::try_get`].
     ///
     /// # Errors
     /// As there.
-    pub async fn try_get(&self) -> Result<Option<AsyncMySqlDelivery<T>>> {
+    pub async fn try_get(&self) -> Result<Option<AsyncServerDelivery<T>>> {
         self.get_with(Wait::No, Which::Next, None).await
     }
 
-    /// As [`MySqlAckQueue::get_with`].
+    /// As [`ServerAckQueue::get_with`].
     ///
     /// # Errors
     /// As there.
@@ -336,13 +336,13 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
         wait: Wait,
         which: Which,
         lease: Option<Duration>,
-    ) -> Result<Option<AsyncMySqlDelivery<T>>> {
+    ) -> Result<Option<AsyncServerDelivery<T>>> {
         let store = &self.queue.store;
         let held = store.hold(&mut task(store)?, wait, which, lease, 1).await?;
         let Some(held) = held.into_iter().next() else { return Ok(None) };
         let open = OpenDelivery { store: Arc::clone(store), held, settled: AtomicBool::new(false) };
         match self.queue.codec.decode(&open.held.row.data) {
-            Ok(item) => Ok(Some(AsyncMySqlDelivery { item, open })),
+            Ok(item) => Ok(Some(AsyncServerDelivery { item, open })),
             Err(source) => {
                 open.settled.store(true, Ordering::Relaxed);
                 let (path, sequence) = (store.path().to_owned(), open.id().cast_unsigned());
@@ -351,7 +351,7 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
         }
     }
 
-    /// As [`MySqlAckQueue::len`].
+    /// As [`ServerAckQueue::len`].
     ///
     /// # Errors
     /// As there.
@@ -363,12 +363,12 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
     /// Whether no item waits.
     ///
     /// # Errors
-    /// As [`AsyncMySqlAckQueue::len`].
+    /// As [`AsyncServerAckQueue::len`].
     pub async fn is_empty(&self) -> Result<bool> {
         Ok(self.len().await? == 0)
     }
 
-    /// As [`MySqlAckQueue::close`]: ends all waits and streams of this queue.
+    /// As [`ServerAckQueue::close`]: ends all waits and streams of this queue.
     ///
     /// # Errors
     /// As there.
@@ -377,13 +377,13 @@ impl<T, C: Codec<T>> AsyncMySqlAckQueue<T, C> {
     }
 }
 
-impl<T, C> AsyncMySqlAckQueue<T, C>
+impl<T, C> AsyncServerAckQueue<T, C>
 where
     T: Send + 'static,
     C: Codec<T> + Send + Sync + 'static,
 {
     /// The deliveries as they come, until the queue is closed.
-    pub fn stream(&self) -> Arrivals<AsyncMySqlDelivery<T>> {
+    pub fn stream(&self) -> Arrivals<AsyncServerDelivery<T>> {
         let queue = self.clone();
         Arrivals::new(move || {
             let queue = queue.clone();
@@ -392,17 +392,17 @@ where
     }
 }
 
-/// A [`MySqlDelivery`](super::MySqlDelivery) for tasks on tokio. Dropping it gives it back, as dropping one of
+/// A [`ServerDelivery`](super::ServerDelivery) for tasks on tokio. Dropping it gives it back, as dropping one of
 /// its futures before the end does, unless that was committed already.
 #[derive(Debug)]
-pub struct AsyncMySqlDelivery<T> {
+pub struct AsyncServerDelivery<T> {
     item: T,
     open: OpenDelivery,
 }
 
 #[derive(Debug)]
 struct OpenDelivery {
-    store: Arc<MySqlStore>,
+    store: Arc<ServerStore>,
     held: Held,
     settled: AtomicBool,
 }
@@ -447,7 +447,7 @@ impl Drop for OpenDelivery {
     }
 }
 
-impl<T> AsyncMySqlDelivery<T> {
+impl<T> AsyncServerDelivery<T> {
     /// The row's number.
     pub fn id(&self) -> i64 {
         self.open.id()
@@ -458,7 +458,7 @@ impl<T> AsyncMySqlDelivery<T> {
         self.open.held.attempts
     }
 
-    /// As [`Delivery::ack`](super::MySqlDelivery::ack).
+    /// As [`Delivery::ack`](super::ServerDelivery::ack).
     ///
     /// # Errors
     /// As there.
@@ -468,7 +468,7 @@ impl<T> AsyncMySqlDelivery<T> {
         Ok(item)
     }
 
-    /// As [`Delivery::nack`](super::MySqlDelivery::nack).
+    /// As [`Delivery::nack`](super::ServerDelivery::nack).
     ///
     /// # Errors
     /// As there.
@@ -476,7 +476,7 @@ impl<T> AsyncMySqlDelivery<T> {
         self.open.settle(Settlement::Back { delay: None, last: false }).await
     }
 
-    /// As [`Delivery::nack_after`](super::MySqlDelivery::nack_after).
+    /// As [`Delivery::nack_after`](super::ServerDelivery::nack_after).
     ///
     /// # Errors
     /// As there.
@@ -484,7 +484,7 @@ impl<T> AsyncMySqlDelivery<T> {
         self.open.settle(Settlement::Back { delay: Some(delay), last: false }).await
     }
 
-    /// As [`Delivery::nack_to_back`](super::MySqlDelivery::nack_to_back).
+    /// As [`Delivery::nack_to_back`](super::ServerDelivery::nack_to_back).
     ///
     /// # Errors
     /// As there.
@@ -492,7 +492,7 @@ impl<T> AsyncMySqlDelivery<T> {
         self.open.settle(Settlement::Back { delay: None, last: true }).await
     }
 
-    /// As [`Delivery::fail`](super::MySqlDelivery::fail).
+    /// As [`Delivery::fail`](super::ServerDelivery::fail).
     ///
     /// # Errors
     /// As there.
@@ -500,7 +500,7 @@ impl<T> AsyncMySqlDelivery<T> {
         self.open.settle(Settlement::Failed).await
     }
 
-    /// As [`Delivery::extend`](super::MySqlDelivery::extend).
+    /// As [`Delivery::extend`](super::ServerDelivery::extend).
     ///
     /// # Errors
     /// As there.
@@ -513,7 +513,7 @@ impl<T> AsyncMySqlDelivery<T> {
     }
 }
 
-impl<T> Deref for AsyncMySqlDelivery<T> {
+impl<T> Deref for AsyncServerDelivery<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -522,7 +522,7 @@ impl<T> Deref for AsyncMySqlDelivery<T> {
 }
 
 async fn put_one<T, C: Codec<T>>(
-    store: &MySqlStore,
+    store: &ServerStore,
     codec: &C,
     item: T,
     options: PutOptions,
@@ -539,7 +539,7 @@ async fn put_one<T, C: Codec<T>>(
 }
 
 async fn put_all<T, C: Codec<T>>(
-    store: &MySqlStore,
+    store: &ServerStore,
     codec: &C,
     items: Vec<T>,
     options: PutOptions,

@@ -10,7 +10,7 @@ use super::claim::read;
 use super::failure::column;
 use super::put::one;
 use super::schema::Pick;
-use super::store::{Attachment, MySqlStore, work};
+use super::store::{Attachment, ServerStore, work};
 use crate::sql::{Put, Row, Status, Which};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
@@ -25,7 +25,7 @@ impl Counts {
     }
 }
 
-impl MySqlStore {
+impl ServerStore {
     /// How many items wait, whoever put them.
     ///
     /// # Errors
@@ -48,7 +48,7 @@ impl MySqlStore {
     /// before.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn count<H: Host>(&self, host: &mut H, status: Status) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
@@ -61,7 +61,7 @@ impl MySqlStore {
     /// All rows, in the order of their numbers, with their status.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn rows<H: Host>(&self, host: &mut H) -> Result<Vec<(Row, i64)>, H::Error>
     where
         H::Error: From<Error>,
@@ -84,7 +84,7 @@ impl MySqlStore {
     /// The row that a get would be given now, which stays where it is.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn peek<H: Host>(&self, host: &mut H, which: Which) -> Result<Option<Row>, H::Error>
     where
         H::Error: From<Error>,
@@ -111,7 +111,7 @@ impl MySqlStore {
     /// numbers.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn give_back<H: Host>(&self, host: &mut H, rows: Vec<Row>) -> Result<(), H::Error>
     where
         H::Error: From<Error>,
@@ -131,7 +131,7 @@ impl MySqlStore {
     /// Whether the row with this number waits, or could not be made into an item.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn contains<H: Host>(&self, host: &mut H, id: i64) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
@@ -150,7 +150,7 @@ impl MySqlStore {
     /// Replaces a row's data by that of `item`. Says whether there is such a row.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`], and [`Error::DoesNotFit`].
+    /// As [`ServerStore::size`], and [`Error::DoesNotFit`].
     pub async fn update<H: Host>(&self, host: &mut H, id: i64, item: Put) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
@@ -178,7 +178,7 @@ impl MySqlStore {
     /// Removes all items that wait; gives how many there were.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn purge<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
@@ -199,7 +199,7 @@ impl MySqlStore {
     /// Waits until no item waits, and none is taken and not done. Says whether that came in time.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn join<H: Host>(&self, host: &mut H, wait: Wait) -> Result<bool, H::Error>
     where
         H::Error: From<Error>,
@@ -221,7 +221,7 @@ impl MySqlStore {
     /// Has the server give the bytes of what is gone back to its disk: it rebuilds the table.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`].
+    /// As [`ServerStore::size`].
     pub async fn shrink<H: Host>(&self, host: &mut H) -> Result<(), H::Error>
     where
         H::Error: From<Error>,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::failure::column;
 use super::lock;
-use super::server::Server;
+use super::open_server::Server;
 use super::shared::Shared;
 use crate::Result;
 

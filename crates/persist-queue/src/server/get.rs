@@ -10,7 +10,7 @@ use super::claim::Picked;
 use super::desk::Ticket;
 use super::failure::is_duplicate;
 use super::shared::Owner;
-use super::store::{Attachment, MySqlStore, ask, work};
+use super::store::{Attachment, ServerStore, ask, work};
 use super::trip::{Claimed, Fate};
 use crate::sql::{Decode, Kind, Row, Undecoded, Which};
 use crate::wait::{Attempt, Host, Wait, Worker};
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// How often somebody else may be faster before it is another attempt.
 const LOSSES: u32 = 20;
 
-impl MySqlStore {
+impl ServerStore {
     /// Gets the next item for `thread`; nothing where none came in time. `decode` makes it of its
     /// row.
     ///
@@ -59,7 +59,7 @@ impl MySqlStore {
     /// comes to that row first.
     ///
     /// # Errors
-    /// As [`MySqlStore::get`]: what `decode` said of the first row; where it was interrupted, all
+    /// As [`ServerStore::get`]: what `decode` said of the first row; where it was interrupted, all
     /// rows wait as before.
     pub async fn get_many<T, H: Host>(
         &self,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use super::address::MySqlAddress;
+use super::address::ServerAddress;
 use super::failure::{Failure, column, explain, refused};
 use super::holder::Lives;
 use super::lock;
@@ -57,14 +57,14 @@ pub(super) enum Unmade {
     Said(mysql::Error),
 }
 
-type Registry = Mutex<HashMap<MySqlAddress, Weak<Server>>>;
+type Registry = Mutex<HashMap<ServerAddress, Weak<Server>>>;
 
 /// The databases that are open in this process.
 static REGISTRY: LazyLock<PerProcess<Registry>> = LazyLock::new(|| PerProcess::new(Arc::default()));
 
 impl Server {
     /// Connects; two objects with the same address share the connections.
-    pub(super) fn open(address: &MySqlAddress) -> Result<Arc<Self>> {
+    pub(super) fn open(address: &ServerAddress) -> Result<Arc<Self>> {
         let registry = REGISTRY.get(|| Ok::<_, Error>(Arc::default()))?;
         if let Some(open) = lock(&registry).get(address).and_then(Weak::upgrade) {
             return Ok(open);
@@ -102,7 +102,7 @@ impl Server {
         Arc::clone(&self.workers[turn % self.workers.len()])
     }
 
-    pub(super) fn address(&self) -> &MySqlAddress {
+    pub(super) fn address(&self) -> &ServerAddress {
         &self.pool.address
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use mysql::prelude::Queryable;
 use mysql::{Conn, Params, Row};
 
-use super::address::MySqlAddress;
+use super::address::ServerAddress;
 use super::connect::connect;
 use super::failure::Failure;
 use super::lock;
@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Pool {
-    pub(super) address: MySqlAddress,
+    pub(super) address: ServerAddress,
     state: Mutex<State>,
     freed: Condvar,
     broke: Condvar,
@@ -46,7 +46,7 @@ struct Idle {
 }
 
 impl Pool {
-    pub(super) fn new(address: MySqlAddress) -> Arc<Self> {
+    pub(super) fn new(address: ServerAddress) -> Arc<Self> {
         Arc::new(Self {
             address,
             state: Mutex::default(),

@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use super::claim::read;
 use super::failure::column;
+use super::open_server::Unmade;
 use super::pool::{Gave, Pooled};
 use super::put::one;
 use super::schema::{BEGIN, COMMIT};
 use super::schema_ack::Delivered;
-use super::server::Unmade;
-use super::store::{Attachment, MySqlStore, work};
+use super::store::{Attachment, ServerStore, work};
 use crate::sql::{LONGEST_BACKOFF, Row, Settlement, Status, milliseconds};
 use crate::wait::Host;
 use crate::{Error, Result};
 
-impl MySqlStore {
+impl ServerStore {
     /// Says what became of held rows, by number and token; without a token it is about whatever
     /// delivery of this object, or of one that is dead. Gives each row's number, a new one where it went
     /// to the back; nothing for a row that this object does not hold any more, which is left alone.
@@ -37,7 +37,7 @@ impl MySqlStore {
     /// Holds a row for `lease` from now on. Says whether this object still held it.
     ///
     /// # Errors
-    /// As [`MySqlStore::settle`].
+    /// As [`ServerStore::settle`].
     pub async fn extend<H: Host>(
         &self,
         host: &mut H,
@@ -61,7 +61,7 @@ impl MySqlStore {
     /// Has everything wait again that nobody alive holds. Gives how many rows that were.
     ///
     /// # Errors
-    /// As [`MySqlStore::settle`].
+    /// As [`ServerStore::settle`].
     pub async fn resume<H: Host>(&self, host: &mut H) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
@@ -74,7 +74,7 @@ impl MySqlStore {
     /// and none of the latest `keep`. Gives how many were removed.
     ///
     /// # Errors
-    /// As [`MySqlStore::settle`].
+    /// As [`ServerStore::settle`].
     pub async fn clear_acked<H: Host>(
         &self,
         host: &mut H,
@@ -96,7 +96,7 @@ impl MySqlStore {
     /// The dead letters, in the order of their numbers.
     ///
     /// # Errors
-    /// As [`MySqlStore::settle`].
+    /// As [`ServerStore::settle`].
     pub async fn dead_letters<H: Host>(&self, host: &mut H) -> Result<Vec<Row>, H::Error>
     where
         H::Error: From<Error>,
@@ -114,7 +114,7 @@ impl MySqlStore {
     /// Has dead letters wait again, as if they had never been tried. Gives how many there were.
     ///
     /// # Errors
-    /// As [`MySqlStore::settle`].
+    /// As [`ServerStore::settle`].
     pub async fn requeue_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
@@ -134,7 +134,7 @@ impl MySqlStore {
     /// Removes dead letters. Gives how many there were.
     ///
     /// # Errors
-    /// As [`MySqlStore::settle`].
+    /// As [`ServerStore::settle`].
     pub async fn drop_dead<H: Host>(&self, host: &mut H, ids: Vec<i64>) -> Result<u64, H::Error>
     where
         H::Error: From<Error>,
@@ -159,7 +159,7 @@ impl Attachment {
         self.server.repeat(action, patience, |session| Ok(session.run_last(text)?.affected))
     }
 
-    /// See [`MySqlStore::settle`].
+    /// See [`ServerStore::settle`].
     pub(super) fn settle(
         &self,
         rows: &[(i64, Option<i64>)],

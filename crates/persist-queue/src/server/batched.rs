@@ -3,17 +3,17 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::store::{Attachment, MySqlStore, work};
+use super::store::{Attachment, ServerStore, work};
 use crate::sql::{Decode, Put, Row, Undecoded, Which};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
 
-impl MySqlStore {
+impl ServerStore {
     /// Makes final what `thread` has taken, or else the oldest item in flight, and stores all that
     /// was put through this object. Does nothing where each call is a transaction.
     ///
     /// # Errors
-    /// As [`MySqlStore::size`], and [`Error::PutUnknown`], behind which nothing is kept of what was put.
+    /// As [`ServerStore::size`], and [`Error::PutUnknown`], behind which nothing is kept of what was put.
     /// Otherwise nothing is done and nothing lost.
     pub async fn task_done<H: Host>(&self, host: &mut H, thread: u64) -> Result<(), H::Error>
     where

@@ -1,0 +1,59 @@
+//! Queues on a database server, whichever it is: what is the same for all of them.
+//!
+//! [`ServerQueue`] gives an item away; [`ServerAckQueue`] keeps it until it is acknowledged. [`ServerStore`] is
+//! for bindings to other languages.
+
+// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`), the store of bytes (`store.rs` and the
+// files of its calls), claims that several callers share (`desk.rs`, `trip.rs`), what all objects of a
+// process share (`open_server.rs`, `shared.rs`, `watch.rs`), and the connections (`pool.rs`, `connect.rs`). All
+// SQL text is in the files called `schema`.
+
+mod ack_queue;
+mod address;
+mod batch;
+mod batched;
+mod claim;
+mod connect;
+mod desk;
+mod failure;
+mod flush;
+mod get;
+mod hold;
+mod holder;
+mod look;
+mod open_server;
+mod options;
+mod pool;
+mod put;
+mod queue;
+mod resume;
+mod schema;
+mod schema_ack;
+mod schema_resume;
+mod schema_view;
+mod settle;
+mod shared;
+mod store;
+#[cfg(feature = "tokio")]
+mod tasks;
+mod trip;
+mod view;
+mod watch;
+
+pub use ack_queue::{ServerAckQueue, ServerDelivery};
+pub use address::ServerAddress;
+pub use options::ServerOptions;
+pub use queue::ServerQueue;
+#[cfg(feature = "sqlite")]
+pub(crate) use resume::Note;
+pub use store::ServerStore;
+#[cfg(feature = "tokio")]
+pub use tasks::{AsyncServerAckQueue, AsyncServerDelivery, AsyncServerQueue};
+pub use view::ServerView;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A panic under a lock is not passed on to the other threads.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
