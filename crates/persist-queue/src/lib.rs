@@ -45,9 +45,9 @@ pub mod file;
 #[cfg(feature = "mysql")]
 pub mod mysql;
 mod process;
-#[cfg(feature = "mysql")]
+#[cfg(feature = "server")]
 pub mod server;
-#[cfg(any(feature = "sqlite", feature = "mysql"))]
+#[cfg(any(feature = "sqlite", feature = "server"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -12,8 +12,10 @@ use super::queue::{AnyQueue, puts};
 use super::view::AnyView;
 use crate::error::Context;
 #[cfg(feature = "mysql")]
-use crate::mysql::{MySqlStore, Note};
+use crate::mysql::MySqlStore;
 use crate::rusqlite::{Connection, TransactionBehavior, params};
+#[cfg(feature = "mysql")]
+use crate::server::Note;
 use crate::sql::PutOptions;
 use crate::sqlite::SqliteStore;
 use crate::wait::Wait;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::address::ServerAddress;
+use super::address::Address;
+use super::engine::Make;
 use super::options::ServerOptions;
 use super::store::ServerStore;
 use crate::codec::{Codec, Default as DefaultCodec};
@@ -32,9 +33,10 @@ use crate::{Error, Result};
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct ServerAckQueue<T, C = DefaultCodec> {
+pub struct ServerAckQueue<M, T, C = DefaultCodec> {
     pub(super) store: Arc<ServerStore>,
     pub(super) codec: C,
+    make: PhantomData<fn(M) -> M>,
     items: PhantomData<fn(T) -> T>,
 }
 
@@ -161,10 +163,10 @@ impl<T> Deref for ServerDelivery<'_, T> {
     }
 }
 
-impl<T, C: Codec<T>> ServerAckQueue<T, C> {
-    pub(super) fn new(options: ServerOptions, address: &ServerAddress, codec: C) -> Result<Self> {
+impl<M: Make, T, C: Codec<T>> ServerAckQueue<M, T, C> {
+    pub(super) fn new(options: ServerOptions<M>, address: &Address<M>, codec: C) -> Result<Self> {
         let store = Arc::new(ServerStore::open(address, options, true)?);
-        Ok(Self { store, codec, items: PhantomData })
+        Ok(Self { store, codec, make: PhantomData, items: PhantomData })
     }
 
     /// Puts an item, and waits while the queue is full. Gives its row's number; nothing where it

@@ -1,44 +1,65 @@
 //! Where the server is, and who asks.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::engine::{Engine, Make};
 use crate::sql::Tls;
 use crate::{Error, Result};
 
-/// A database on a server, and how it is reached. The password is shown nowhere.
-///
-/// ```
-/// use persist_queue::ServerAddress;
-///
-/// let address = ServerAddress::new("db.example", "jobs", "secret", "work").port(3307);
-/// assert_eq!(address.to_string(), "mysql://jobs@db.example:3307/work");
-/// ```
+/// A database on a server, whatever its make, and how it is reached. The password is shown nowhere.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ServerAddress {
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) user: String,
-    pub(super) password: String,
-    pub(super) database: String,
-    pub(super) tls: Tls,
-    pub(super) connect_timeout: Duration,
-    pub(super) max_connections: usize,
-    pub(super) skip_locked: bool,
+    pub(crate) engine: &'static dyn Engine,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: String,
+    pub(crate) password: String,
+    pub(crate) database: String,
+    pub(crate) tls: Tls,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) max_connections: usize,
+    pub(crate) skip_locked: bool,
 }
 
-impl ServerAddress {
-    /// A database on port 3306, without TLS, 10 seconds to connect, at most 10 connections.
+/// A database on a server of this make, and how it is reached. The password is shown nowhere.
+///
+/// ```
+/// use persist_queue::MySqlAddress;
+///
+/// let address = MySqlAddress::new("db.example", "jobs", "secret", "work").port(3307);
+/// assert_eq!(address.to_string(), "mysql://jobs@db.example:3307/work");
+/// ```
+pub struct Address<M> {
+    pub(crate) address: ServerAddress,
+    make: PhantomData<fn(M) -> M>,
+}
+
+/// What is in a URL.
+#[derive(Debug)]
+pub struct UrlParts {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) database: Option<String>,
+}
+
+impl<M: Make> Address<M> {
+    /// A database on the port that such servers listen on, without TLS, 10 seconds to connect, at most 10 connections.
     pub fn new(
         host: impl Into<String>,
         user: impl Into<String>,
         password: impl Into<String>,
         database: impl Into<String>,
     ) -> Self {
-        Self {
+        let address = ServerAddress {
+            engine: M::ENGINE,
             host: host.into(),
-            port: 3306,
+            port: M::ENGINE.port(),
             user: user.into(),
             password: password.into(),
             database: database.into(),
@@ -46,42 +67,41 @@ impl ServerAddress {
             connect_timeout: Duration::from_secs(10),
             max_connections: 10,
             skip_locked: true,
-        }
+        };
+        Self { address, make: PhantomData }
     }
 
-    /// Reads `mysql://user:password@host:port/database`; what is special in a part is written as
+    /// Reads `scheme://user:password@host:port/database`; what is special in a part is written as
     /// `%40` and the like.
     ///
     /// # Errors
     /// [`Error::Invalid`], which does not repeat the URL: it holds a password.
     pub fn from_url(url: &str) -> Result<Self> {
+        let engine = M::ENGINE;
         let wrong = |what: String| {
-            let form = "mysql://user:password@host:port/database";
-            Error::Invalid(format!("this is no address of a MySQL database ({form}): {what}"))
+            let (name, scheme) = (engine.name(), engine.scheme());
+            let form = format!("{scheme}://user:password@host:port/database");
+            Error::Invalid(format!("this is no address of a {name} database ({form}): {what}"))
         };
-        let parsed = mysql::Opts::from_url(url).map_err(|error| wrong(error.to_string()))?;
-        let database = parsed.get_db_name().unwrap_or_default();
-        if database.is_empty() {
-            return Err(wrong("the database is missing".to_owned()));
-        }
-        let (user, password) = (parsed.get_user(), parsed.get_pass());
-        let host = parsed.get_ip_or_hostname().into_owned();
-        let address =
-            Self::new(host, user.unwrap_or("root"), password.unwrap_or_default(), database);
-        Ok(address.port(parsed.get_tcp_port()))
+        let UrlParts { host, port, user, password, database } =
+            engine.read_url(url).map_err(wrong)?;
+        let database = database.filter(|database| !database.is_empty());
+        let database = database.ok_or_else(|| wrong("the database is missing".to_owned()))?;
+        let user = user.unwrap_or_else(|| engine.user().to_owned());
+        Ok(Self::new(host, user, password.unwrap_or_default(), database).port(port))
     }
 
-    /// The port; 3306 by default.
+    /// The port; by default the one that such servers listen on.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.address.port = port;
         self
     }
 
     /// Whether the connection is encrypted; it is not by default.
     #[must_use]
     pub fn tls(mut self, tls: Tls) -> Self {
-        self.tls = tls;
+        self.address.tls = tls;
         self
     }
 
@@ -89,7 +109,7 @@ impl ServerAddress {
     /// default. As long a connection that breaks is tried to be replaced.
     #[must_use]
     pub fn connect_timeout(mut self, time: Duration) -> Self {
-        self.connect_timeout = time;
+        self.address.connect_timeout = time;
         self
     }
 
@@ -97,7 +117,7 @@ impl ServerAddress {
     /// when all are in use waits for one.
     #[must_use]
     pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections.max(1);
+        self.address.max_connections = connections.max(1);
         self
     }
 
@@ -106,19 +126,21 @@ impl ServerAddress {
     /// that they can and cannot.
     #[must_use]
     pub fn skip_locked(mut self, skip: bool) -> Self {
-        self.skip_locked = skip;
+        self.address.skip_locked = skip;
         self
     }
+}
 
-    pub(super) fn path(&self) -> PathBuf {
+impl ServerAddress {
+    pub(crate) fn path(&self) -> PathBuf {
         PathBuf::from(self.to_string())
     }
 }
 
 impl fmt::Display for ServerAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { host, port, user, database, .. } = self;
-        write!(formatter, "mysql://{user}@{host}:{port}/{database}")
+        let Self { engine, host, port, user, database, .. } = self;
+        write!(formatter, "{}://{user}@{host}:{port}/{database}", engine.scheme())
     }
 }
 
@@ -134,18 +156,53 @@ impl fmt::Debug for ServerAddress {
     }
 }
 
-#[cfg(test)]
+impl<M> Deref for Address<M> {
+    type Target = ServerAddress;
+
+    fn deref(&self) -> &ServerAddress {
+        &self.address
+    }
+}
+
+impl<M> Clone for Address<M> {
+    fn clone(&self) -> Self {
+        Self { address: self.address.clone(), make: PhantomData }
+    }
+}
+
+impl<M> PartialEq for Address<M> {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+    }
+}
+
+impl<M> Eq for Address<M> {}
+
+impl<M> fmt::Display for Address<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.address, formatter)
+    }
+}
+
+impl<M> fmt::Debug for Address<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.address, formatter)
+    }
+}
+
+#[cfg(all(test, feature = "mysql"))]
 mod tests {
     use super::*;
+    use crate::mysql::MySql;
 
     #[test]
     fn a_password_is_shown_nowhere() {
-        let address = ServerAddress::from_url("mysql://me:s%40cret@host:99/jobs").unwrap();
-        assert_eq!(address.password, "s@cret");
+        let address = Address::<MySql>::from_url("mysql://me:s%40cret@host:99/jobs").unwrap();
+        assert_eq!(address.address.password, "s@cret");
         assert_eq!(format!("{address}"), "mysql://me@host:99/jobs");
         assert!(!format!("{address:?}").contains("cret"));
         for wrong in ["mysql://me:s3cret@host:99999999/x", "mysql://me:s3cret@host", "s3cret"] {
-            let error = ServerAddress::from_url(wrong).unwrap_err();
+            let error = Address::<MySql>::from_url(wrong).unwrap_err();
             assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
         }
     }

@@ -9,11 +9,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use super::claim::read_all;
-use super::failure::{Failure, explain};
+use super::failure::explain;
 use super::lock;
 use super::pool::Pooled;
-use super::put::one;
-use super::schema::{BATCH_SETTINGS, BEGIN, PLAIN_SETTINGS, Pick};
+use super::schema::{BEGIN, Pick};
 use super::shared::Owner;
 use super::store::Attachment;
 use crate::sql::{Kind, Put, Row, Which, now};
@@ -99,7 +98,7 @@ impl State {
     fn unlock(&mut self) {
         if let Some(mut session) = self.session.take() {
             session.undo();
-            if session.run(PLAIN_SETTINGS).is_err() {
+            if session.run(session.texts().plain_settings).is_err() {
                 session.give_up();
             }
         }
@@ -151,7 +150,7 @@ impl Attachment {
         let text = self.shared.table.with_data();
         for data in [Some(&item.data), item.also.as_ref()].into_iter().flatten() {
             let waits = self.server.repeat("look into", self.options.timeout, |session| {
-                let gave = session.execute(&text, (data.as_slice(),))?;
+                let gave = session.execute(&text, vec![data.as_slice().into()])?;
                 Ok(!gave.rows.is_empty())
             })?;
             if waits {
@@ -165,17 +164,14 @@ impl Attachment {
         if let Some(id) = state.numbers.pop_front() {
             return Ok(id);
         }
-        let text = self.shared.table.give_numbers(NUMBERS);
-        let first: Option<i64> =
-            self.server.repeat("put an item into", self.options.timeout, |session| {
-                one(session.run_last(&text)?)
-            })?;
-        let Some(first) = first else {
-            return Err(Error::Invalid("the server gives no numbers".to_owned()));
-        };
-        let increment = self.server.abilities.increment;
-        state.numbers.extend((1..i64::from(NUMBERS)).map(|at| first + at * increment));
-        Ok(first)
+        let table = &self.shared.table;
+        let text = table.dialect.give_numbers(table, NUMBERS);
+        let numbers = self.server.repeat("put an item into", self.options.timeout, |session| {
+            self.server.abilities.numbers(session.run_last(&text)?, usize::from(NUMBERS))
+        })?;
+        state.numbers.extend(numbers);
+        let first = state.numbers.pop_front();
+        first.ok_or_else(|| Error::Invalid("the server gives no numbers".to_owned()))
     }
 
     /// Takes up to `most` rows that nobody has, and locks them.
@@ -229,7 +225,7 @@ impl Attachment {
                 Err(error) => {
                     session.undo();
                     state.session = None;
-                    if Failure::of(&error) == Failure::Refused {
+                    if error.is_refused() {
                         return Err(explain(TAKE, self.server.address(), error));
                     }
                 }
@@ -244,7 +240,8 @@ impl Attachment {
             return Ok(state.session.insert(session));
         }
         let ids: Vec<_> = state.flight.values().map(|flight| flight.id).collect();
-        let mut text = format!("{BATCH_SETTINGS}; {BEGIN}");
+        let settings = self.shared.table.dialect.texts().batch_settings;
+        let mut text = format!("{settings}; {BEGIN}");
         if !ids.is_empty() && self.server.abilities.skips_locked {
             text = format!("{text}; {}", self.shared.table.lock_again(&ids));
         }

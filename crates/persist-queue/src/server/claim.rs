@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk::Turn;
-use super::failure::column;
+use super::failure::Said;
 use super::open_server::Server;
-use super::pool::Gave;
 use super::schema::{BEGIN, Pick, ROLLBACK};
 use super::shared::{Owner, Shared};
 use super::trip::{Claimed, Trip};
+use super::value::{Fields, column};
 use crate::Result;
 use crate::sql::{Kind, Row};
 
@@ -72,7 +72,7 @@ fn claim_here(shared: &Shared, rows: Vec<Row>, owner: Owner) -> Vec<Row> {
     rows.into_iter().filter(|row| claims.claim(row.id, owner)).collect()
 }
 
-pub(super) fn read_all(rows: Vec<mysql::Row>, kind: Kind) -> mysql::Result<Vec<Row>> {
+pub(super) fn read_all(rows: Vec<Fields>, kind: Kind) -> Result<Vec<Row>, Said> {
     let with_priority = kind == Kind::Priority;
     let whole = |mut row| {
         let mut read = read(&mut row)?;
@@ -84,13 +84,8 @@ pub(super) fn read_all(rows: Vec<mysql::Row>, kind: Kind) -> mysql::Result<Vec<R
     rows.into_iter().map(whole).collect()
 }
 
-/// The first column of all rows.
-pub(super) fn numbers(gave: Gave) -> mysql::Result<Vec<i64>> {
-    gave.rows.into_iter().map(|mut row| column(&mut row, 0)).collect()
-}
-
 /// A row: number, data, time.
-pub(super) fn read(row: &mut mysql::Row) -> mysql::Result<Row> {
+pub(super) fn read(row: &mut Fields) -> Result<Row, Said> {
     Ok(Row {
         id: column(row, 0)?,
         data: column::<Option<Vec<u8>>>(row, 1)?.unwrap_or_default(),

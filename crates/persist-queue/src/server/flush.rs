@@ -1,12 +1,10 @@
 //! Writing what an object has kept to itself: see [`super::batch`].
 
-use mysql::Value;
-
 use super::batch::{Pending, State, TRIALS};
-use super::claim::numbers;
-use super::failure::{Failure, explain, is_duplicate};
+use super::failure::{Said, explain};
 use super::schema::{BEGIN, COMMIT};
 use super::store::Attachment;
+use super::value::{Value, numbers};
 use crate::sql::Kind;
 use crate::{Error, Result};
 
@@ -15,13 +13,13 @@ const ROWS: usize = 100;
 
 /// How a transaction failed.
 struct Unwritten {
-    error: mysql::Error,
+    error: Said,
     /// The commit was sent: it may have come through.
     sent: bool,
 }
 
-impl From<mysql::Error> for Unwritten {
-    fn from(error: mysql::Error) -> Self {
+impl From<Said> for Unwritten {
+    fn from(error: Said) -> Self {
         Self { error, sent: false }
     }
 }
@@ -37,22 +35,21 @@ impl Attachment {
         loop {
             let Err(Unwritten { error, sent }) = self.try_write(state, done)? else { break };
             trial += 1;
-            let failure = Failure::of(&error);
             if let Some(mut session) = state.session.take() {
                 session.undo();
             }
-            if sent && failure == Failure::Broken {
+            if sent && error.is_broken() {
                 match self.is_written(state, done)? {
                     Some(true) => break,
                     Some(false) => {}
                     None => {
                         state.unwritten.clear();
                         let path = self.server.address().path();
-                        return Err(Error::PutUnknown { path, source: error.into() });
+                        return Err(Error::PutUnknown { path, source: error.source });
                     }
                 }
             }
-            if failure == Failure::Refused || trial > TRIALS {
+            if error.is_refused() || trial > TRIALS {
                 return Err(explain("write to", self.server.address(), error));
             }
         }
@@ -69,13 +66,13 @@ impl Attachment {
         let unwritten = unwritten.make_contiguous();
         let largest = unwritten.iter().map(|one| one.put.data.len()).max().unwrap_or(0);
         let fit = self.server.abilities.packet / 2 / (largest + 64);
-        let insert = |session: &mut super::pool::Pooled| -> mysql::Result<()> {
+        let insert = |session: &mut super::pool::Pooled| -> Result<(), Said> {
             for chunk in unwritten.chunks(most.min(fit.max(1))) {
                 let values =
                     chunk.iter().flat_map(|one| values(table.kind, one)).collect::<Vec<_>>();
                 match session.execute(&table.insert_numbered(chunk.len()), values) {
                     // Somebody else put an equal one meanwhile.
-                    Err(error) if table.kind == Kind::Unique && is_duplicate(&error) => {}
+                    Err(error) if table.kind == Kind::Unique && error.is_duplicate() => {}
                     put => drop(put?),
                 }
             }

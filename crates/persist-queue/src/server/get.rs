@@ -4,14 +4,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use mysql::Value;
-
 use super::claim::Picked;
 use super::desk::Ticket;
-use super::failure::is_duplicate;
 use super::shared::Owner;
 use super::store::{Attachment, ServerStore, ask, work};
 use super::trip::{Claimed, Fate};
+use super::value::Value;
 use crate::sql::{Decode, Kind, Row, Undecoded, Which};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
@@ -228,7 +226,7 @@ impl Attachment {
                 }
                 match session.execute(&statement, values) {
                     // It is there already, or an equal one was put meanwhile.
-                    Err(error) if is_duplicate(&error) => Ok(()),
+                    Err(error) if error.is_duplicate() => Ok(()),
                     put => put.map(drop),
                 }
             })?;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::claim::read;
 use super::desk::Ticket;
-use super::failure::{Failure, column, explain};
+use super::failure::{Failure, Said, explain};
 use super::pool::Pooled;
-use super::put::one;
 use super::schema::{BEGIN, COMMIT, Pick, ROLLBACK};
 use super::store::{Attachment, ServerStore, ask, work};
+use super::value::{Fields, column, one};
 use crate::sql::{Held, Settlement, Which, milliseconds};
 use crate::wait::{Attempt, Host, Wait, Worker};
 use crate::{Error, Result};
@@ -111,10 +111,10 @@ impl Attachment {
                 Err(error) => {
                     session.undo();
                     drop(session);
-                    match Failure::of(&error) {
+                    match error.failure {
                         Failure::Broken => self.truly_held(found)?,
                         Failure::InTheWay if trials < TRIALS => Vec::new(),
-                        Failure::InTheWay | Failure::Refused => {
+                        _ => {
                             return Err(explain(ACTION, self.server.address(), error));
                         }
                     }
@@ -163,7 +163,7 @@ impl Attachment {
             if rows.is_empty() {
                 session.run(ROLLBACK)?;
             }
-            let found = rows.into_iter().map(read_held).collect::<mysql::Result<Vec<_>>>()?;
+            let found = rows.into_iter().map(read_held).collect::<Result<Vec<_>, Said>>()?;
             Ok((found, session.hand_on()))
         })
     }
@@ -175,7 +175,7 @@ impl Attachment {
         let held = self.server.repeat(ACTION, self.options.timeout, |session| {
             let gave = session.run_last(&text)?;
             let read = |mut row| Ok((column(&mut row, 0)?, column(&mut row, 1)?));
-            gave.rows.into_iter().map(read).collect::<mysql::Result<Vec<(i64, i64)>>>()
+            gave.rows.into_iter().map(read).collect::<Result<Vec<(i64, i64)>, Said>>()
         })?;
         let is_held = |one: &Held| held.contains(&(one.row.id, one.token + 1));
         Ok(found.into_iter().filter(is_held).collect())
@@ -189,7 +189,7 @@ impl Attachment {
 const ACTION: &str = "take an item from";
 
 /// A row as it waits: number, data, time, attempts, token.
-fn read_held(mut row: mysql::Row) -> mysql::Result<Held> {
+fn read_held(mut row: Fields) -> Result<Held, Said> {
     let (attempts, token) = (column(&mut row, 3)?, column(&mut row, 4)?);
     Ok(Held { row: read(&mut row)?, attempts, token })
 }

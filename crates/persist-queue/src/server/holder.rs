@@ -12,11 +12,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
-use super::failure::column;
+use super::failure::Said;
 use super::lock;
 use super::open_server::Server;
 use super::pool::{Pool, Pooled};
-use super::schema_ack::{FREE_LOCK, HOLDERS_SETTINGS, LOCK, UNLOCK, UPTIME};
+use super::value::{column, one};
 use crate::Result;
 
 /// Between two signs of life.
@@ -100,7 +100,9 @@ impl Lives {
             return;
         }
         let Some(session) = &mut state.session else { return };
-        if session.execute(UNLOCK, (name,)).is_err() || state.names.is_empty() {
+        if session.execute(session.texts().unlock, vec![name.into()]).is_err()
+            || state.names.is_empty()
+        {
             // With the connection goes the lock.
             if let Some(mut session) = state.session.take() {
                 session.give_up();
@@ -123,7 +125,7 @@ impl Lives {
         }
         let mut session = self.pool.take(Duration::ZERO)?;
         super::failure::refused(
-            session.run(HOLDERS_SETTINGS).and_then(|_| hold(&mut session, &names)),
+            session.run(session.texts().holders_settings).and_then(|_| hold(&mut session, &names)),
             "hold items in",
             &self.pool.address,
         )?;
@@ -133,10 +135,10 @@ impl Lives {
 }
 
 /// Takes the locks; those that are held already are held on.
-fn hold(session: &mut Pooled, names: &[String]) -> mysql::Result<()> {
+fn hold(session: &mut Pooled, names: &[String]) -> Result<(), Said> {
     let is_held = |mut row| column::<Option<i64>>(&mut row, 0);
     for name in names {
-        for row in session.execute(LOCK, (name, name, name))?.rows {
+        for row in session.execute(session.texts().lock, vec![name.as_str().into()])?.rows {
             if is_held(row)? != Some(1) {
                 tracing::warn!(name, "another connection still has this holder's lock");
             }
@@ -175,14 +177,12 @@ impl Server {
     pub(super) fn is_alive(&self, name: &str, patience: Duration) -> Result<bool> {
         loop {
             let (uptime, free) = self.repeat("ask who lives in", patience, |session| {
-                let gave = session.run_last(UPTIME)?;
+                let gave = session.run_last(session.texts().uptime)?;
                 let uptime = gave.rows.into_iter().next();
                 let uptime: Option<String> =
                     uptime.map(|mut row| column(&mut row, 1)).transpose()?;
-                let gave = session.execute(FREE_LOCK, (name,))?;
-                let free = gave.rows.into_iter().next();
-                let free: Option<i64> =
-                    free.map(|mut row| column::<Option<i64>>(&mut row, 0)).transpose()?.flatten();
+                let gave = session.execute(session.texts().free_lock, vec![name.into()])?;
+                let free: Option<i64> = one(gave)?;
                 Ok((uptime, free))
             })?;
             let uptime = uptime.and_then(|uptime| uptime.parse().ok()).unwrap_or(u64::MAX);

@@ -3,14 +3,12 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use mysql::Value;
-
 use super::batch::Batch;
 use super::claim::read;
-use super::failure::column;
-use super::put::one;
+use super::failure::Said;
 use super::schema::Pick;
 use super::store::{Attachment, ServerStore, work};
+use super::value::{Fields, Value, column, one};
 use crate::sql::{Put, Row, Status, Which};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
@@ -71,7 +69,7 @@ impl ServerStore {
             attached.flush()?;
             attached.server.repeat("read", attached.options.timeout, |session| {
                 let gave = session.run_last(&attached.shared.table.all())?;
-                let whole = |mut row: mysql::Row| {
+                let whole = |mut row: Fields| {
                     let status = column(&mut row, 3)?;
                     Ok((read(&mut row)?, status))
                 };
@@ -228,7 +226,7 @@ impl ServerStore {
     {
         let attached = self.attached()?;
         work(host, &attached, |attached| {
-            let text = attached.shared.table.shrink();
+            let text = attached.shared.table.dialect.shrink(&attached.shared.table);
             attached
                 .server
                 .repeat("shrink", attached.options.timeout, |session| session.run(&text).map(drop))
@@ -242,11 +240,11 @@ impl Attachment {
         self.server.repeat("count", self.options.timeout, |session| {
             let in_hand = self.shared.claims().in_hand();
             let gave = session.run_last(&self.shared.table.counts(&in_hand))?;
-            let read = |mut row: mysql::Row| {
+            let read = |mut row: Fields| {
                 let status = column::<Option<i64>>(&mut row, 0)?.unwrap_or(0);
                 Ok((status, column(&mut row, 1)?))
             };
-            gave.rows.into_iter().map(read).collect::<mysql::Result<_>>().map(Counts)
+            gave.rows.into_iter().map(read).collect::<Result<_, Said>>().map(Counts)
         })
     }
 

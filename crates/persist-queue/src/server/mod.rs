@@ -5,8 +5,8 @@
 
 // From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`), the store of bytes (`store.rs` and the
 // files of its calls), claims that several callers share (`desk.rs`, `trip.rs`), what all objects of a
-// process share (`open_server.rs`, `shared.rs`, `watch.rs`), and the connections (`pool.rs`, `connect.rs`). All
-// SQL text is in the files called `schema`.
+// process share (`open_server.rs`, `shared.rs`, `watch.rs`), and the connections (`pool.rs`, `connect.rs`).
+// SQL text is in the files called `schema`. A make of server is an `engine.rs` and a `dialect.rs`.
 
 mod ack_queue;
 mod address;
@@ -15,6 +15,8 @@ mod batched;
 mod claim;
 mod connect;
 mod desk;
+mod dialect;
+mod engine;
 mod failure;
 mod flush;
 mod get;
@@ -37,11 +39,13 @@ mod store;
 #[cfg(feature = "tokio")]
 mod tasks;
 mod trip;
+mod value;
 mod view;
 mod watch;
 
 pub use ack_queue::{ServerAckQueue, ServerDelivery};
-pub use address::ServerAddress;
+pub use address::{Address, ServerAddress};
+pub use engine::Make;
 pub use options::ServerOptions;
 pub use queue::ServerQueue;
 #[cfg(feature = "sqlite")]
@@ -50,6 +54,16 @@ pub use store::ServerStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncServerAckQueue, AsyncServerDelivery, AsyncServerQueue};
 pub use view::ServerView;
+
+// What an engine is made of.
+pub(crate) use address::UrlParts;
+pub(crate) use dialect::{Dialect, Texts};
+pub(crate) use engine::{Abilities, Connection, Engine};
+pub(crate) use failure::{
+    FOR_THE_MOMENT, Failure, NotConnected, Said, is_resolving, unreachable, unresolved,
+};
+pub(crate) use schema::Table;
+pub(crate) use value::{Fields, Gave, Value, column};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

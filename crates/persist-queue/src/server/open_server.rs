@@ -7,12 +7,14 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::address::ServerAddress;
-use super::failure::{Failure, column, explain, refused};
+use super::engine::Abilities;
+use super::failure::{Failure, Said, explain, refused};
 use super::holder::Lives;
 use super::lock;
 use super::pool::{Pool, Pooled};
-use super::schema::{ABILITIES, COLUMNS, Table, capacity};
+use super::schema::Table;
 use super::shared::Shared;
+use super::value::{Gave, column, numbers};
 use crate::process::per_process::PerProcess;
 use crate::wait::Worker;
 use crate::{Error, Result};
@@ -35,26 +37,15 @@ pub(super) struct Server {
     turn: AtomicUsize,
 }
 
-/// What differs from server to server.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Abilities {
-    /// It passes rows that others have locked.
-    pub(super) skips_locked: bool,
-    /// How many bytes it takes at a time.
-    pub(super) packet: usize,
-    /// The distance of two numbers that are given out one after the other.
-    pub(super) increment: i64,
-}
-
 /// How a change ended that must not be made twice.
 #[derive(Debug)]
 pub(super) enum Unmade {
     /// It was not made.
     Refused(Error),
     /// It may be made or not.
-    Unknown(mysql::Error),
+    Unknown(Said),
     /// It was not made, as the driver or the server says itself.
-    Said(mysql::Error),
+    Said(Said),
 }
 
 type Registry = Mutex<HashMap<ServerAddress, Weak<Server>>>;
@@ -73,7 +64,11 @@ impl Server {
         let pool = Pool::new(address.clone());
         pool.open()?;
         let mut session = pool.take(address.connect_timeout)?;
-        let mut abilities = refused(Abilities::ask(&mut session), "ask", address)?;
+        let mut abilities = refused(
+            session.connection().and_then(|connection| address.engine.abilities(connection)),
+            "ask",
+            address,
+        )?;
         abilities.skips_locked &= address.skip_locked;
         drop(session);
         let queues = Mutex::default();
@@ -128,7 +123,9 @@ impl Server {
     fn prepare(&self, table: &Table, patience: Duration) -> Result<usize> {
         let mut columns = self.columns(table, patience)?;
         if columns.is_empty() {
-            self.repeat("make the table in", patience, |session| session.run(&table.creation()))?;
+            self.repeat("make the table in", patience, |session| {
+                session.run(&table.dialect.creation(table))
+            })?;
             columns = self.columns(table, patience)?;
         }
         let is_missing = |wanted: &&&str| !columns.iter().any(|(name, _)| name == *wanted);
@@ -145,13 +142,14 @@ impl Server {
             });
         }
         let data = columns.iter().find(|(name, _)| name == "data");
-        Ok(data.map_or(0, |(_, kind)| capacity(kind)))
+        Ok(data.map_or(0, |(_, kind)| table.dialect.capacity(kind)))
     }
 
     /// The table's columns and their types; none where there is no table.
     fn columns(&self, table: &Table, patience: Duration) -> Result<Vec<(String, String)>> {
         self.repeat("look at the tables of", patience, |session| {
-            let found = session.execute(COLUMNS, (table.name.as_str(),))?;
+            let found =
+                session.execute(table.dialect.texts().columns, vec![table.name.as_str().into()])?;
             let read = |mut row| Ok((column(&mut row, 0)?, column(&mut row, 1)?));
             found.rows.into_iter().map(read).collect()
         })
@@ -161,7 +159,7 @@ impl Server {
     pub(super) fn limit(&self, table: &Table, patience: Duration) -> Result<usize> {
         let columns = self.columns(table, patience)?;
         let data = columns.iter().find(|(name, _)| name == "data");
-        Ok(data.map_or(0, |(_, kind)| capacity(kind)))
+        Ok(data.map_or(0, |(_, kind)| table.dialect.capacity(kind)))
     }
 
     /// Does work that may be done again: until it gets through.
@@ -169,7 +167,7 @@ impl Server {
         &self,
         action: &'static str,
         patience: Duration,
-        mut work: impl FnMut(&mut Pooled) -> mysql::Result<R>,
+        mut work: impl FnMut(&mut Pooled) -> Result<R, Said>,
     ) -> Result<R> {
         let mut trials = Trials::new(patience.max(self.address().connect_timeout));
         loop {
@@ -179,7 +177,7 @@ impl Server {
                 Err(error) => {
                     session.undo();
                     drop(session);
-                    if Failure::of(&error) == Failure::Refused || !trials.go_on() {
+                    if error.is_refused() || !trials.go_on() {
                         return Err(explain(action, self.address(), error));
                     }
                 }
@@ -191,7 +189,7 @@ impl Server {
     pub(super) fn once<R>(
         &self,
         patience: Duration,
-        mut work: impl FnMut(&mut Pooled) -> mysql::Result<R>,
+        mut work: impl FnMut(&mut Pooled) -> Result<R, Said>,
     ) -> Result<R, Unmade> {
         let mut trials = Trials::new(patience);
         loop {
@@ -200,10 +198,10 @@ impl Server {
                 Ok(done) => return Ok(done),
                 Err(error) => {
                     session.undo();
-                    match Failure::of(&error) {
+                    match error.failure {
                         Failure::Broken => return Err(Unmade::Unknown(error)),
                         Failure::InTheWay if trials.go_on() => {}
-                        Failure::InTheWay | Failure::Refused => return Err(Unmade::Said(error)),
+                        _ => return Err(Unmade::Said(error)),
                     }
                 }
             }
@@ -212,30 +210,15 @@ impl Server {
 }
 
 impl Abilities {
-    fn ask(session: &mut Pooled) -> mysql::Result<Self> {
-        let mut gave = session.run_last(ABILITIES)?;
-        let Some(mut row) = gave.rows.pop() else {
-            return Err(mysql::Error::server_disconnected());
+    /// The numbers that the server gave to so many rows.
+    pub(super) fn numbers(&self, gave: Gave, count: usize) -> Result<Vec<i64>, Said> {
+        let Some(increment) = self.increment else { return numbers(gave) };
+        let first = match gave.id {
+            Some(first) if gave.rows.is_empty() => first.cast_signed(),
+            _ => numbers(gave)?.first().copied().unwrap_or_default(),
         };
-        let version: String = column(&mut row, 0)?;
-        Ok(Self {
-            skips_locked: skips_locked(&version),
-            packet: column(&mut row, 1)?,
-            increment: column(&mut row, 2)?,
-        })
+        Ok((0..).take(count).map(|at: i64| first + at * increment).collect())
     }
-}
-
-/// MySQL does since 8.0.1, MariaDB since 10.6.
-fn skips_locked(version: &str) -> bool {
-    let is_mariadb = version.to_ascii_lowercase().contains("mariadb");
-    // Some of MariaDB's proxies put this before its own version.
-    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
-    let mut parts = version
-        .split(|character: char| !character.is_ascii_digit())
-        .map(|part| part.parse::<u32>().unwrap_or(0));
-    let version = [(); 3].map(|()| parts.next().unwrap_or(0));
-    version >= if is_mariadb { [10, 6, 0] } else { [8, 0, 1] }
 }
 
 /// Tries, with a pause before each that differs from thread to thread.
@@ -259,26 +242,5 @@ impl Trials {
         std::thread::sleep(self.pause);
         self.pause = (self.pause * 2).min(LONGEST_PAUSE);
         true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_skips_what_is_locked_is_told_by_the_version() {
-        for (version, skips) in [
-            ("8.0.36", true),
-            ("8.0.0-dmr", false),
-            ("5.7.44-log", false),
-            ("9.1.0", true),
-            ("10.11.14-MariaDB-0+deb12u2", true),
-            ("10.5.23-MariaDB", false),
-            ("5.5.5-10.6.1-MariaDB-log", true),
-            ("11.4.2-MariaDB", true),
-        ] {
-            assert_eq!(skips_locked(version), skips, "{version}");
-        }
     }
 }

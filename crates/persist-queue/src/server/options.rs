@@ -1,17 +1,26 @@
 //! How a queue on a server is opened.
 
+use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::ack_queue::ServerAckQueue;
-use super::address::ServerAddress;
+use super::address::Address;
+use super::engine::Make;
 use super::queue::ServerQueue;
 use crate::Result;
 use crate::codec::{Codec, Default as DefaultCodec};
 use crate::sql::Kind;
 
-/// How a queue on a server is opened. The defaults are what [`ServerOptions::new`] says.
+/// How a queue on a server of this make is opened. The defaults are what [`ServerOptions::new`] says.
+pub struct ServerOptions<M> {
+    pub(super) settings: Settings,
+    make: PhantomData<fn(M) -> M>,
+}
+
+/// What is in [`ServerOptions`], whatever the make.
 #[derive(Debug, Clone)]
-pub struct ServerOptions {
+pub(super) struct Settings {
     pub(super) kind: Kind,
     pub(super) name: String,
     pub(super) table: Option<String>,
@@ -26,16 +35,34 @@ pub struct ServerOptions {
     pub(super) ttl: Option<Duration>,
 }
 
-impl Default for ServerOptions {
+impl Settings {
+    pub(super) fn table_name_of(&self, acks: bool) -> String {
+        self.table.clone().unwrap_or_else(|| self.kind.table_name(acks, &self.name))
+    }
+}
+
+impl<M> Clone for ServerOptions<M> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone(), make: PhantomData }
+    }
+}
+
+impl<M> fmt::Debug for ServerOptions<M> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.settings.fmt(formatter)
+    }
+}
+
+impl<M: Make> Default for ServerOptions<M> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl ServerOptions {
+impl<M: Make> ServerOptions<M> {
     /// A first-in first-out queue named `default`, 10 seconds of patience, each call a transaction, no size limit.
     pub fn new() -> Self {
-        Self {
+        let settings = Settings {
             kind: Kind::Fifo,
             name: "default".to_owned(),
             table: None,
@@ -48,39 +75,36 @@ impl ServerOptions {
             max_attempts: None,
             backoff: Duration::ZERO,
             ttl: None,
-        }
+        };
+        Self { settings, make: PhantomData }
     }
 
     /// The order of the items; [`Kind::Fifo`] by default.
     #[must_use]
     pub fn kind(mut self, kind: Kind) -> Self {
-        self.kind = kind;
+        self.settings.kind = kind;
         self
     }
 
     /// The name of the queue; a database holds any number of queues. `default` by default.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.settings.name = name.into();
         self
     }
 
     /// The exact name of the table, where it is not to be made of the queue's name and kind.
     #[must_use]
     pub fn table_name(mut self, table: impl Into<String>) -> Self {
-        self.table = Some(table.into());
+        self.settings.table = Some(table.into());
         self
-    }
-
-    pub(super) fn table_name_of(&self, acks: bool) -> String {
-        self.table.clone().unwrap_or_else(|| self.kind.table_name(acks, &self.name))
     }
 
     /// How long a call waits for a connection while all are in use, and for others that are in its way
     /// in the database; 10 seconds by default.
     #[must_use]
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.timeout = time;
+        self.settings.timeout = time;
         self
     }
 
@@ -95,7 +119,7 @@ impl ServerOptions {
     /// or nothing is taken and nothing done for ten minutes: then somebody else may take it too.
     #[must_use]
     pub fn auto_commit(mut self, auto_commit: bool) -> Self {
-        self.auto_commit = auto_commit;
+        self.settings.auto_commit = auto_commit;
         self
     }
 
@@ -104,14 +128,14 @@ impl ServerOptions {
     /// one item more, or one list.
     #[must_use]
     pub fn maxsize(mut self, items: u64) -> Self {
-        self.maxsize = items;
+        self.settings.maxsize = items;
         self
     }
 
     /// Whether opening an acknowledged queue brings back what nobody alive holds; it does by default.
     #[must_use]
     pub fn auto_resume(mut self, auto_resume: bool) -> Self {
-        self.auto_resume = auto_resume;
+        self.settings.auto_resume = auto_resume;
         self
     }
 
@@ -119,7 +143,7 @@ impl ServerOptions {
     /// [`ServerAckQueue::clear_acked`](super::ServerAckQueue::clear_acked).
     #[must_use]
     pub fn keep_acked(mut self, keep: bool) -> Self {
-        self.keep_acked = keep;
+        self.settings.keep_acked = keep;
         self
     }
 
@@ -127,14 +151,14 @@ impl ServerOptions {
     /// acknowledgement is refused. By default it is held for as long as its holder lives.
     #[must_use]
     pub fn lease(mut self, time: Duration) -> Self {
-        self.lease = Some(time);
+        self.settings.lease = Some(time);
         self
     }
 
     /// How often an item is delivered at most. Behind that it is a dead letter. No limit by default.
     #[must_use]
     pub fn max_attempts(mut self, attempts: u32) -> Self {
-        self.max_attempts = Some(attempts);
+        self.settings.max_attempts = Some(attempts);
         self
     }
 
@@ -142,7 +166,7 @@ impl ServerOptions {
     /// at most an hour. Not at all by default.
     #[must_use]
     pub fn backoff(mut self, first: Duration) -> Self {
-        self.backoff = first;
+        self.settings.backoff = first;
         self
     }
 
@@ -150,7 +174,7 @@ impl ServerOptions {
     /// ever by default.
     #[must_use]
     pub fn ttl(mut self, time: Duration) -> Self {
-        self.ttl = Some(time);
+        self.settings.ttl = Some(time);
         self
     }
 
@@ -160,9 +184,9 @@ impl ServerOptions {
     /// As [`ServerOptions::open_with`].
     pub fn open_ack_with<T, C: Codec<T>>(
         self,
-        address: &ServerAddress,
+        address: &Address<M>,
         codec: C,
-    ) -> Result<ServerAckQueue<T, C>> {
+    ) -> Result<ServerAckQueue<M, T, C>> {
         ServerAckQueue::new(self, address, codec)
     }
 
@@ -171,7 +195,7 @@ impl ServerOptions {
     /// # Errors
     /// As [`ServerOptions::open_with`].
     #[cfg(feature = "msgpack")]
-    pub fn open_ack<T>(self, address: &ServerAddress) -> Result<ServerAckQueue<T>>
+    pub fn open_ack<T>(self, address: &Address<M>) -> Result<ServerAckQueue<M, T>>
     where
         DefaultCodec: Codec<T>,
     {
@@ -183,7 +207,7 @@ impl ServerOptions {
     /// # Errors
     /// As [`ServerOptions::open_with`].
     #[cfg(feature = "msgpack")]
-    pub fn open<T>(self, address: &ServerAddress) -> Result<ServerQueue<T>>
+    pub fn open<T>(self, address: &Address<M>) -> Result<ServerQueue<M, T>>
     where
         DefaultCodec: Codec<T>,
     {
@@ -198,9 +222,9 @@ impl ServerOptions {
     /// [`Error::Database`](crate::Error::Database) where the server refuses.
     pub fn open_with<T, C: Codec<T>>(
         self,
-        address: &ServerAddress,
+        address: &Address<M>,
         codec: C,
-    ) -> Result<ServerQueue<T, C>> {
+    ) -> Result<ServerQueue<M, T, C>> {
         ServerQueue::new(self, address, codec)
     }
 }

@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mysql::prelude::Queryable;
-use mysql::{Conn, Params, Row};
-
 use super::address::ServerAddress;
 use super::connect::connect;
-use super::failure::Failure;
+use super::dialect::Texts;
+use super::engine::Connection;
+use super::failure::Said;
 use super::lock;
 use super::schema::{BEGIN, COMMIT, ROLLBACK};
+use super::value::{Gave, Value};
 use crate::{Error, Result};
 
 /// A connection that rested for longer is asked whether it lives.
@@ -40,7 +40,7 @@ struct State {
 
 #[derive(Debug)]
 struct Idle {
-    connection: Conn,
+    connection: Box<dyn Connection>,
     since: Instant,
     breaks: u64,
 }
@@ -62,7 +62,7 @@ impl Pool {
         let mut pooled = Pooled::new(self, breaks);
         if let Some(mut idle) = idle {
             let fresh = idle.since.elapsed() < FRESH && idle.breaks == breaks;
-            if fresh || idle.connection.ping().is_ok() {
+            if fresh || idle.connection.is_alive() {
                 pooled.connection = Some(idle.connection);
                 return Ok(pooled);
             }
@@ -146,20 +146,12 @@ struct Place {
 pub(super) struct Pooled {
     pool: Arc<Pool>,
     /// Nothing before it is made and behind a failure.
-    connection: Option<Conn>,
+    connection: Option<Box<dyn Connection>>,
     breaks: u64,
     /// Somebody else has it, and the place that it takes.
     handed_on: bool,
     /// A transaction is open in it: nobody else may get it so.
     in_transaction: bool,
-}
-
-/// What one statement gave.
-#[derive(Debug, Default)]
-pub(super) struct Gave {
-    pub(super) affected: u64,
-    pub(super) id: Option<u64>,
-    pub(super) rows: Vec<Row>,
 }
 
 impl Pooled {
@@ -170,17 +162,9 @@ impl Pooled {
     }
 
     /// Has the server carry out all statements of a text, in one round trip.
-    pub(super) fn run(&mut self, text: &str) -> mysql::Result<Vec<Gave>> {
+    pub(super) fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said> {
         self.in_transaction |= text.contains(BEGIN);
-        let ran = self.connection()?.query_iter(text).and_then(|mut result| {
-            let mut all = Vec::new();
-            while let Some(set) = result.iter() {
-                let (affected, id) = (set.affected_rows(), set.last_insert_id());
-                let rows = set.collect::<mysql::Result<Vec<Row>>>()?;
-                all.push(Gave { affected, id, rows });
-            }
-            Ok(all)
-        });
+        let ran = self.connection()?.run(text);
         if ran.is_ok() && (text.ends_with(COMMIT) || text.ends_with(ROLLBACK)) {
             self.in_transaction = false;
         }
@@ -188,32 +172,33 @@ impl Pooled {
     }
 
     /// As [`Pooled::run`], of the last statement only.
-    pub(super) fn run_last(&mut self, text: &str) -> mysql::Result<Gave> {
+    pub(super) fn run_last(&mut self, text: &str) -> Result<Gave, Said> {
         Ok(self.run(text)?.pop().unwrap_or_default())
     }
 
-    /// Has the server carry out one statement, which it keeps prepared.
+    /// Has the server carry out one statement with parameters.
     pub(super) fn execute(
         &mut self,
         statement: &str,
-        parameters: impl Into<Params>,
-    ) -> mysql::Result<Gave> {
-        let parameters = parameters.into();
-        let ran = self.connection()?.exec_iter(statement, parameters).and_then(|result| {
-            let (affected, id) = (result.affected_rows(), result.last_insert_id());
-            Ok(Gave { affected, id, rows: result.collect::<mysql::Result<_>>()? })
-        });
+        parameters: Vec<Value>,
+    ) -> Result<Gave, Said> {
+        let ran = self.connection()?.execute(statement, parameters);
         self.noted(ran)
     }
 
-    pub(super) fn connection(&mut self) -> mysql::Result<&mut Conn> {
-        self.connection.as_mut().ok_or_else(mysql::Error::server_disconnected)
+    pub(super) fn texts(&self) -> &'static Texts {
+        self.pool.address.engine.dialect().texts()
     }
 
-    fn noted<R>(&mut self, ran: mysql::Result<R>) -> mysql::Result<R> {
-        if let Err(error) = &ran
-            && Failure::of(error) == Failure::Broken
-        {
+    pub(super) fn connection(&mut self) -> Result<&mut dyn Connection, Said> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection.as_mut()),
+            None => Err(Said::broken("the connection is gone")),
+        }
+    }
+
+    fn noted<R>(&mut self, ran: Result<R, Said>) -> Result<R, Said> {
+        if ran.as_ref().is_err_and(Said::is_broken) {
             self.give_up();
         }
         ran

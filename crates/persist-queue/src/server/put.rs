@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mysql::Value;
-
-use super::failure::{Failure, column, explain, is_duplicate, is_too_large};
+use super::failure::{Failure, Said, explain};
 use super::lock;
 use super::open_server::Unmade;
-use super::pool::{Gave, Pooled};
+use super::pool::Pooled;
 use super::resume::Note;
 use super::schema::{BEGIN, COMMIT, ROLLBACK};
 use super::store::{Attachment, ServerStore, work};
+use super::value::{Value, one};
 use crate::sql::{Kind, Put, PutOptions, Status, milliseconds, now};
 use crate::wait::{Attempt, Host, Wait};
 use crate::{Error, Result};
@@ -72,7 +71,7 @@ impl ServerStore {
 enum Stage<R> {
     Done(R),
     /// Nothing can have been stored: the connection broke before the commit.
-    Before(mysql::Error),
+    Before(Said),
 }
 
 impl Attachment {
@@ -129,9 +128,7 @@ impl Attachment {
                 match self.insert_before_commit(session, items.len(), chunks, note) {
                     Ok(None) => session.run(ROLLBACK).map(|_| Stage::Done(None)),
                     Ok(ids) => session.run(COMMIT).map(|_| Stage::Done(ids)),
-                    Err(error) if Failure::of(&error) == Failure::Broken => {
-                        Ok(Stage::Before(error))
-                    }
+                    Err(error) if error.is_broken() => Ok(Stage::Before(error)),
                     Err(error) => Err(error),
                 }
             });
@@ -153,7 +150,7 @@ impl Attachment {
         count: usize,
         chunks: &[&[Put]],
         note: Option<&Note<'_>>,
-    ) -> mysql::Result<Option<Vec<Option<i64>>>> {
+    ) -> Result<Option<Vec<Option<i64>>>, Said> {
         let (table, maxsize) = (&self.shared.table, self.options.maxsize);
         if maxsize > 0 {
             let text = format!("{BEGIN}; {}", table.stored(maxsize));
@@ -180,22 +177,21 @@ impl Attachment {
         Ok(Some(ids))
     }
 
-    fn insert_chunk(&self, session: &mut Pooled, chunk: &[Put]) -> mysql::Result<Vec<Option<i64>>> {
+    fn insert_chunk(&self, session: &mut Pooled, chunk: &[Put]) -> Result<Vec<Option<i64>>, Said> {
         let mut values = Vec::with_capacity(chunk.len() * 2);
         for item in chunk {
             self.push_values(&mut values, item);
         }
         let gave = session.execute(&self.shared.table.insert(chunk.len()), values)?;
-        let (first, increment) = (number(&gave), self.server.abilities.increment);
-        let ids = (0..).take(chunk.len()).map(|at: i64| Some(first + at * increment));
-        Ok(ids.collect())
+        let ids = self.server.abilities.numbers(gave, chunk.len())?;
+        Ok(ids.into_iter().map(Some).collect())
     }
 
     /// Nothing where it waits already.
-    fn insert_once(&self, session: &mut Pooled, item: &Put) -> mysql::Result<Option<i64>> {
+    fn insert_once(&self, session: &mut Pooled, item: &Put) -> Result<Option<i64>, Said> {
         let table = &self.shared.table;
         if let Some(also) = &item.also {
-            let found = session.execute(&table.with_data(), (also.as_slice(),))?;
+            let found = session.execute(&table.with_data(), vec![also.as_slice().into()])?;
             if !found.rows.is_empty() {
                 return Ok(None);
             }
@@ -203,8 +199,8 @@ impl Attachment {
         let mut values = Vec::new();
         self.push_values(&mut values, item);
         match session.execute(&table.insert(1), values) {
-            Ok(gave) => Ok(Some(number(&gave))),
-            Err(error) if is_duplicate(&error) => Ok(None),
+            Ok(gave) => Ok(self.server.abilities.numbers(gave, 1)?.pop()),
+            Err(error) if error.is_duplicate() => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -219,7 +215,7 @@ impl Attachment {
         if table.acks {
             let status = if delay.is_some() { Status::Delayed } else { Status::New };
             values.push(Value::Int(status as i64));
-            values.extend([delay, ttl].map(|time| time.map_or(Value::NULL, in_milliseconds)));
+            values.extend([delay, ttl].map(|time| time.map_or(Value::Null, in_milliseconds)));
         }
     }
 
@@ -230,18 +226,23 @@ impl Attachment {
             let limit = server.limit(&shared.table, self.options.timeout)?;
             shared.limit.store(limit, Ordering::Relaxed);
             if size > limit {
-                return Err(self.does_not_fit(
-                    size,
-                    limit,
-                    format!("make the column wider: {}", shared.table.widen()),
-                ));
+                return Err(self.does_not_fit(size, limit, self.widen()));
             }
         }
         let packet = server.abilities.packet.saturating_sub(AROUND);
         if size > packet {
-            return Err(self.does_not_fit(size, packet, larger_packets(size)));
+            return Err(self.does_not_fit(size, packet, self.larger_packets(size)));
         }
         Ok(())
+    }
+
+    fn widen(&self) -> String {
+        self.shared.table.dialect.widen(&self.shared.table)
+    }
+
+    fn larger_packets(&self, size: usize) -> String {
+        let needed = (size + 2 * AROUND).next_multiple_of(AROUND);
+        self.shared.table.dialect.larger_packets(needed)
     }
 
     fn does_not_fit(&self, size: usize, limit: usize, remedy: String) -> Error {
@@ -252,30 +253,19 @@ impl Attachment {
         let address = self.server.address();
         match unmade {
             Unmade::Refused(error) => error,
-            Unmade::Said(error) if is_too_large(&error) => {
+            Unmade::Said(error) if error.failure == Failure::TooLarge => {
                 let size = items.iter().map(|item| item.data.len()).max().unwrap_or(0);
                 let limit = self.shared.limit.load(Ordering::Relaxed);
-                let remedy = format!(
-                    "make the column wider, {}, or {} ({error})",
-                    self.shared.table.widen(),
-                    larger_packets(size)
-                );
+                let remedy =
+                    format!("{}, or {} ({error})", self.widen(), self.larger_packets(size));
                 self.does_not_fit(size, limit, remedy)
             }
             Unmade::Said(error) => explain("put an item into", address, error),
             Unmade::Unknown(error) => {
-                Error::PutUnknown { path: address.path(), source: error.into() }
+                Error::PutUnknown { path: address.path(), source: error.source }
             }
         }
     }
-}
-
-fn larger_packets(size: usize) -> String {
-    let needed = (size + 2 * AROUND).next_multiple_of(AROUND);
-    format!(
-        "have the server take larger packets, SET GLOBAL max_allowed_packet = {needed}, and start this \
-         program again"
-    )
 }
 
 /// How often a put that was not sent as a whole is begun anew.
@@ -297,17 +287,6 @@ fn chunks(items: &[Put], most: usize) -> Vec<&[Put]> {
     chunks
 }
 
-/// The number that a row was given.
-fn number(gave: &Gave) -> i64 {
-    gave.id.unwrap_or_default().cast_signed()
-}
-
 fn in_milliseconds(time: Duration) -> Value {
     Value::Int(milliseconds(time))
-}
-
-/// The one value that a statement gave.
-pub(super) fn one<T: mysql::prelude::FromValue>(gave: Gave) -> mysql::Result<Option<T>> {
-    let row = gave.rows.into_iter().next();
-    Ok(row.map(|mut row| column::<Option<T>>(&mut row, 0)).transpose()?.flatten())
 }

@@ -4,7 +4,8 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::ServerAddress;
+use super::address::Address;
+use super::engine::Make;
 use super::options::ServerOptions;
 use super::store::ServerStore;
 use crate::codec::{Codec, Default as DefaultCodec};
@@ -30,16 +31,17 @@ use crate::{Error, Result};
 /// A put that returned and a get that returned are final: each is a transaction, unless
 /// [`ServerOptions::auto_commit`] says otherwise.
 #[derive(Debug)]
-pub struct ServerQueue<T, C = DefaultCodec> {
+pub struct ServerQueue<M, T, C = DefaultCodec> {
     pub(super) store: Arc<ServerStore>,
     pub(super) codec: C,
+    make: PhantomData<fn(M) -> M>,
     items: PhantomData<fn(T) -> T>,
 }
 
-impl<T, C: Codec<T>> ServerQueue<T, C> {
-    pub(super) fn new(options: ServerOptions, address: &ServerAddress, codec: C) -> Result<Self> {
+impl<M: Make, T, C: Codec<T>> ServerQueue<M, T, C> {
+    pub(super) fn new(options: ServerOptions<M>, address: &Address<M>, codec: C) -> Result<Self> {
         let store = Arc::new(ServerStore::open(address, options, false)?);
-        Ok(Self { store, codec, items: PhantomData })
+        Ok(Self { store, codec, make: PhantomData, items: PhantomData })
     }
 
     /// Puts an item, and waits while the queue is full. Gives its row's number; nothing where it

@@ -6,13 +6,11 @@
 
 use std::sync::Arc;
 
-use mysql::Value;
-
-use super::failure::column;
+use super::failure::Said;
 use super::pool::Pooled;
-use super::schema::COLUMNS;
-use super::schema_resume::{BEGIN_NOTING, CREATE, NAME, NOTE, NOTED};
+use super::schema_resume::{NAME, note as noting, noted};
 use super::store::{Attachment, ServerStore};
+use super::value::{Value, column};
 use crate::sql::Put;
 use crate::{Error, Result};
 
@@ -31,13 +29,14 @@ impl ServerStore {
     pub(crate) fn noted<'a>(&self, name: &'a str) -> Result<Note<'a>> {
         let attached = self.attached()?;
         let (server, patience) = (&attached.server, attached.options.timeout);
-        let key = (attached.shared.table.name.as_str(), name);
+        let dialect = attached.shared.table.dialect;
+        let key = || vec![attached.shared.table.name.as_str().into(), name.into()];
         let (done, finished) = server.repeat("resume in", patience, |session| {
-            if session.execute(COLUMNS, (NAME,))?.rows.is_empty() {
-                session.run(CREATE)?;
+            if session.execute(dialect.texts().columns, vec![NAME.into()])?.rows.is_empty() {
+                session.run(dialect.texts().create_notes)?;
             }
-            session.execute(BEGIN_NOTING, key)?;
-            let noted = session.execute(NOTED, key)?.rows.into_iter().next();
+            session.execute(dialect.texts().begin_noting, key())?;
+            let noted = session.execute(&noted(dialect), key())?.rows.into_iter().next();
             let read = |mut row| Ok((column(&mut row, 0)?, column(&mut row, 1)?));
             noted.map_or(Ok((0, false)), read)
         })?;
@@ -64,13 +63,13 @@ impl ServerStore {
 }
 
 impl Attachment {
-    pub(super) fn note_in(&self, session: &mut Pooled, note: &Note<'_>) -> mysql::Result<()> {
+    pub(super) fn note_in(&self, session: &mut Pooled, note: &Note<'_>) -> Result<(), Said> {
         let values: Vec<Value> = vec![
-            note.done.into(),
-            note.finished.into(),
+            Value::Int(note.done.cast_signed()),
+            Value::Bool(note.finished),
             self.shared.table.name.as_str().into(),
             note.name.into(),
         ];
-        session.execute(NOTE, values).map(drop)
+        session.execute(&noting(self.shared.table.dialect), values).map(drop)
     }
 }

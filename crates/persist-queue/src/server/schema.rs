@@ -5,29 +5,8 @@
 
 use std::fmt::Write;
 
+use super::dialect::Dialect;
 use crate::sql::{Kind, Status};
-
-/// What each connection begins with. In strict mode an item that is too large is refused and not cut
-/// off; the time zone has no hour that comes twice; a connection that is left alone is closed, and
-/// with it goes what a machine holds that vanished.
-pub(super) const SETTINGS: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
-     SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', \
-     innodb_lock_wait_timeout = 5, wait_timeout = 120";
-
-/// What a connection begins with that keeps rows locked between calls, and what it ends with.
-pub(super) const BATCH_SETTINGS: &str = "SET SESSION wait_timeout = 600";
-pub(super) const PLAIN_SETTINGS: &str = "SET SESSION wait_timeout = 120";
-
-/// Version, the largest packet, and the distance of two numbers in a row.
-pub(super) const ABILITIES: &str =
-    "SELECT VERSION(), @@max_allowed_packet, @@auto_increment_increment";
-
-/// The columns of a table and their types: table.
-pub(super) const COLUMNS: &str = "SELECT column_name, data_type FROM information_schema.columns \
-     WHERE table_schema = DATABASE() AND table_name = ?";
-
-/// Milliseconds since 1970, by the server's clock.
-pub(super) const NOW: &str = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)";
 
 pub(super) const BEGIN: &str = "BEGIN";
 pub(super) const COMMIT: &str = "COMMIT";
@@ -35,12 +14,13 @@ pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// A queue's table.
 #[derive(Debug)]
-pub(super) struct Table {
-    pub(super) kind: Kind,
-    pub(super) acks: bool,
-    pub(super) name: String,
+pub struct Table {
+    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) kind: Kind,
+    pub(crate) acks: bool,
+    pub(crate) name: String,
     /// As SQL takes it.
-    pub(super) quoted: String,
+    pub(crate) quoted: String,
 }
 
 /// Which rows a look is about.
@@ -58,13 +38,18 @@ pub(super) struct Pick<'a> {
 }
 
 impl Table {
-    pub(super) fn new(kind: Kind, acks: bool, name: String) -> Self {
-        Self { kind, acks, quoted: quote(&name), name }
+    pub(super) fn new(dialect: &'static dyn Dialect, kind: Kind, acks: bool, name: String) -> Self {
+        Self { dialect, kind, acks, quoted: dialect.quote(&name), name }
+    }
+
+    /// Milliseconds since 1970, by the server's clock.
+    pub(super) fn now(&self) -> &'static str {
+        self.dialect.texts().now
     }
 
     /// What a waiting row is.
     pub(super) fn waits(&self) -> String {
-        if self.acks { format!("status = {}", Status::New as i64) } else { "1".to_owned() }
+        if self.acks { format!("status = {}", Status::New as i64) } else { "TRUE".to_owned() }
     }
 
     pub(super) fn order(&self) -> &'static str {
@@ -75,21 +60,11 @@ impl Table {
         }
     }
 
-    /// The index that has waiting rows in their order. Left to itself, the server may walk over all that
-    /// is acknowledged.
-    pub(super) fn hint(&self) -> &'static str {
-        match (self.acks, self.kind) {
-            (false, Kind::Priority) => " FORCE INDEX (in_order)",
-            (false, _) => "",
-            (true, _) => " FORCE INDEX (waiting)",
-        }
-    }
-
     /// Rows that wait, in their order: number, data, time, then priority (without acknowledgements), or
     /// attempts and token (with them).
     pub(super) fn select(&self, pick: Pick<'_>) -> String {
         let Self { quoted, .. } = self;
-        let hint = if pick.only.is_some() { "" } else { self.hint() };
+        let hint = if pick.only.is_some() { "" } else { self.dialect.hint(self) };
         let mut text = format!(
             "SELECT _id, data, timestamp{} FROM {quoted}{hint} WHERE {}",
             self.more_columns(),
@@ -127,39 +102,46 @@ impl Table {
 
     /// Puts rows: data, time, and by kind priority, then milliseconds of delay and of life.
     pub(super) fn insert(&self, rows: usize) -> String {
-        let Self { quoted, .. } = self;
-        let (mut columns, mut values) = ("data, timestamp".to_owned(), "?, ?".to_owned());
+        let now = self.now();
+        let mut columns = vec!["data", "timestamp"];
         if self.kind == Kind::Priority {
-            columns.push_str(", priority");
-            values.push_str(", ?");
+            columns.push("priority");
         }
         if self.acks {
-            columns.push_str(", status, due, expires");
-            let _ = write!(values, ", ?, {NOW} + ?, {NOW} + ?");
+            columns.extend(["status", "due", "expires"]);
         }
-        let row = format!("({values})");
-        let rows = vec![row; rows].join(", ");
-        format!("INSERT INTO {quoted} ({columns}) VALUES {rows}")
+        let value = |column: &str, mark: String| match column {
+            "due" | "expires" => format!("{now} + {mark}"),
+            _ => mark,
+        };
+        self.dialect.insert(self, self.insertion(&columns, rows, value))
     }
 
     /// Puts rows that have their numbers: number, data, time, and by kind priority.
     pub(super) fn insert_numbered(&self, rows: usize) -> String {
-        let Self { quoted, .. } = self;
-        let (columns, row) = if self.kind == Kind::Priority {
-            ("_id, data, timestamp, priority", "(?, ?, ?, ?)")
-        } else {
-            ("_id, data, timestamp", "(?, ?, ?)")
-        };
-        format!("INSERT INTO {quoted} ({columns}) VALUES {}", vec![row; rows].join(", "))
+        let mut columns = vec!["_id", "data", "timestamp"];
+        if self.kind == Kind::Priority {
+            columns.push("priority");
+        }
+        self.dialect.insert(self, self.insertion(&columns, rows, |_, mark| mark))
     }
 
-    /// Has the server give so many numbers out, and never again: the last result is the first of them.
-    pub(super) fn give_numbers(&self, count: u8) -> String {
-        let rows = vec!["(NULL)"; usize::from(count)].join(", ");
-        format!(
-            "{BEGIN}; INSERT INTO {} (data) VALUES {rows}; {ROLLBACK}; SELECT LAST_INSERT_ID()",
-            self.quoted
-        )
+    fn insertion(
+        &self,
+        columns: &[&str],
+        rows: usize,
+        value: impl Fn(&str, String) -> String,
+    ) -> String {
+        let mut number = 0;
+        let mut row = || {
+            let values = columns.iter().map(|column| {
+                number += 1;
+                value(column, self.dialect.mark(number))
+            });
+            format!("({})", values.collect::<Vec<_>>().join(", "))
+        };
+        let rows = (0..rows).map(|_| row()).collect::<Vec<_>>().join(", ");
+        format!("INSERT INTO {} ({}) VALUES {rows}", self.quoted, columns.join(", "))
     }
 
     /// Locks rows that are there and that nobody else has locked.
@@ -173,7 +155,8 @@ impl Table {
 
     /// Whether an equal item is there: data.
     pub(super) fn with_data(&self) -> String {
-        format!("SELECT 1 FROM {} WHERE hash = UNHEX(SHA2(?, 256))", self.quoted)
+        let hash = self.dialect.hash(&self.dialect.mark(1));
+        format!("SELECT 1 FROM {} WHERE hash = {hash}", self.quoted)
     }
 
     pub(super) fn delete(&self, id: i64) -> String {
@@ -187,7 +170,8 @@ impl Table {
 
     /// Replaces the data of a row: data, number.
     pub(super) fn update(&self) -> String {
-        format!("UPDATE {} SET data = ? WHERE _id = ?", self.quoted)
+        let (data, id) = (self.dialect.mark(1), self.dialect.mark(2));
+        format!("UPDATE {} SET data = {data} WHERE _id = {id}", self.quoted)
     }
 
     /// Whether a row is there, waiting.
@@ -224,7 +208,7 @@ impl Table {
         let which = if self.acks {
             format!("status <= {}", Status::Delayed as i64)
         } else {
-            "1".to_owned()
+            "TRUE".to_owned()
         };
         format!("SELECT COUNT(*) FROM (SELECT 1 FROM {quoted} WHERE {which} LIMIT {most}) AS rows_")
     }
@@ -237,15 +221,6 @@ impl Table {
             "SELECT COUNT(*) FROM (SELECT 1 FROM {quoted} WHERE {waits}{except} LIMIT {most}) \
              AS rows_"
         )
-    }
-
-    /// Has the table take larger items.
-    pub(super) fn widen(&self) -> String {
-        format!("ALTER TABLE {} MODIFY data LONGBLOB", self.quoted)
-    }
-
-    pub(super) fn shrink(&self) -> String {
-        format!("OPTIMIZE TABLE {}", self.quoted)
     }
 
     /// The columns that must be there.
@@ -262,63 +237,18 @@ impl Table {
         }
         columns
     }
-
-    pub(super) fn creation(&self) -> String {
-        let mut parts = vec![
-            "_id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY".to_owned(),
-            "data LONGBLOB".to_owned(),
-            "timestamp DOUBLE".to_owned(),
-        ];
-        let mut part = |text: &str| parts.push(text.to_owned());
-        if self.kind == Kind::Priority {
-            part("priority BIGINT NOT NULL DEFAULT 0");
-        }
-        if self.acks {
-            part("status TINYINT NOT NULL DEFAULT 0");
-            part("due BIGINT");
-            part("expires BIGINT");
-            part("attempts INT UNSIGNED NOT NULL DEFAULT 0");
-            part("holder VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin");
-            part("token BIGINT NOT NULL DEFAULT 0");
-            part(match self.kind {
-                Kind::Priority => "INDEX waiting (status, priority, _id)",
-                _ => "INDEX waiting (status, _id)",
-            });
-            part("INDEX due (due)");
-            part("INDEX expires (expires)");
-        } else if self.kind == Kind::Priority {
-            part("INDEX in_order (priority, _id)");
-        }
-        if self.kind == Kind::Unique {
-            // A value that is acknowledged may be queued again, and NULL is equal to nothing.
-            let hash = "UNHEX(SHA2(data, 256))";
-            let hash = if self.acks {
-                format!("IF(status = {}, NULL, {hash})", Status::Acked as i64)
-            } else {
-                hash.to_owned()
-            };
-            part(&format!("hash BINARY(32) AS ({hash}) STORED"));
-            part("UNIQUE INDEX once (hash)");
-        }
-        format!("CREATE TABLE IF NOT EXISTS {} ({}) ENGINE=InnoDB", self.quoted, parts.join(", "))
-    }
 }
 
 /// The status of a row, as callers are told it: one that waits again is [`Status::Ready`]. In the table it
 /// is [`Status::New`], so that all that wait stand together in an index.
 pub(super) fn told_status() -> String {
     let (new, ready) = (Status::New as i64, Status::Ready as i64);
-    format!("IF(status = {new} AND attempts > 0, {ready}, status)")
+    either(&format!("status = {new} AND attempts > 0"), &ready.to_string(), "status")
 }
 
-/// How many bytes a column of this type takes.
-pub(super) fn capacity(data_type: &str) -> usize {
-    match data_type.to_ascii_lowercase().as_str() {
-        "tinyblob" | "tinytext" => 0xff,
-        "mediumblob" | "mediumtext" => 0xff_ffff,
-        "longblob" | "longtext" | "json" => u32::MAX as usize,
-        _ => 0xffff,
-    }
+/// One or the other.
+pub(super) fn either(condition: &str, then: &str, otherwise: &str) -> String {
+    format!("CASE WHEN {condition} THEN {then} ELSE {otherwise} END")
 }
 
 /// Leaves rows out of a statement.
@@ -335,9 +265,4 @@ pub(super) fn list(ids: &[i64]) -> String {
         let _ = write!(text, "{id}");
     }
     text
-}
-
-/// A name as SQL takes it, whatever is in it.
-pub(super) fn quote(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
 }

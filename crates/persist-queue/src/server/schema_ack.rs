@@ -1,6 +1,6 @@
 //! The statements of the acknowledged queues. Times are the server's, in milliseconds since 1970.
 
-use super::schema::{NOW, Table, list};
+use super::schema::{Table, either, list};
 use crate::sql::Status;
 
 const NEW: i64 = Status::New as i64;
@@ -9,16 +9,6 @@ const DELAYED: i64 = Status::Delayed as i64;
 const ACKED: i64 = Status::Acked as i64;
 const DEAD: i64 = Status::Dead as i64;
 const FAILED: i64 = Status::Failed as i64;
-
-/// What the connection begins with that holds the locks of holders.
-pub(super) const HOLDERS_SETTINGS: &str = "SET SESSION wait_timeout = 60";
-/// Takes a lock that is not held here yet: name, three times. 1 where it is held then.
-pub(super) const LOCK: &str = "SELECT IF(IS_USED_LOCK(CONCAT('persistqueue-', ?)) = CONNECTION_ID(), 1, \
-     IF(IS_FREE_LOCK(CONCAT('persistqueue-', ?)), GET_LOCK(CONCAT('persistqueue-', ?), 0), 0))";
-pub(super) const UNLOCK: &str = "SELECT RELEASE_LOCK(CONCAT('persistqueue-', ?))";
-pub(super) const FREE_LOCK: &str = "SELECT IS_FREE_LOCK(CONCAT('persistqueue-', ?))";
-/// For how many seconds the server has been up: a name, and that.
-pub(super) const UPTIME: &str = "SHOW GLOBAL STATUS LIKE 'Uptime'";
 
 /// Whose delivery a settlement is about.
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +20,12 @@ pub(super) struct Delivered<'a> {
 }
 
 impl Delivered<'_> {
-    fn is_held(&self) -> String {
-        let Self { id, holder, token } = self;
+    fn is_held(&self, table: &Table) -> String {
+        let (Self { id, holder, token }, now) = (self, table.now());
         let token = token.map_or_else(String::new, |token| format!(" AND token = {token}"));
         format!(
             "_id = {id} AND status = {HELD} AND holder = '{holder}'{token} \
-             AND (due IS NULL OR due > {NOW})"
+             AND (due IS NULL OR due > {now})"
         )
     }
 }
@@ -43,36 +33,40 @@ impl Delivered<'_> {
 impl Table {
     /// Whether anything is due or too old.
     pub(super) fn is_due(&self) -> String {
-        let Self { quoted, .. } = self;
-        format!(
-            "SELECT EXISTS (SELECT 1 FROM {quoted} WHERE due <= {NOW}) \
-             OR EXISTS (SELECT 1 FROM {quoted} WHERE expires <= {NOW})"
-        )
+        let (quoted, now) = (&self.quoted, self.now());
+        let is_due = format!(
+            "EXISTS (SELECT 1 FROM {quoted} WHERE due <= {now}) \
+             OR EXISTS (SELECT 1 FROM {quoted} WHERE expires <= {now})"
+        );
+        format!("SELECT {}", either(&is_due, "1", "0"))
     }
 
     /// In how many milliseconds the next row will wait by itself.
     pub(super) fn next_due(&self) -> String {
-        format!("SELECT MIN(due) - {NOW} FROM {} WHERE due IS NOT NULL", self.quoted)
+        format!("SELECT MIN(due) - {} FROM {} WHERE due IS NOT NULL", self.now(), self.quoted)
     }
 
     /// Does what time has brought, for at most so many rows: delays and leases end, and what waited too
     /// long is dead.
     pub(super) fn sweep(&self, max_attempts: Option<u32>, most: usize) -> String {
-        let Self { quoted, .. } = self;
+        let (quoted, now) = (&self.quoted, self.now());
         let (status, expires) = given_back(max_attempts);
+        let some = |condition: String| self.dialect.some_of(self, &condition, most);
+        let too_old = some(format!("expires <= {now} AND status IN ({NEW}, {DELAYED})"));
+        let delayed = some(format!("due <= {now} AND status = {DELAYED}"));
+        let leased = some(format!("due <= {now} AND status = {HELD}"));
         format!(
-            "UPDATE {quoted} SET status = {DEAD}, due = NULL, expires = NULL \
-             WHERE expires <= {NOW} AND status IN ({NEW}, {DELAYED}) LIMIT {most}; \
-             UPDATE {quoted} SET status = {NEW}, due = NULL \
-             WHERE due <= {NOW} AND status = {DELAYED} LIMIT {most}; \
+            "UPDATE {quoted} SET status = {DEAD}, due = NULL, expires = NULL {too_old}; \
+             UPDATE {quoted} SET status = {NEW}, due = NULL {delayed}; \
              UPDATE {quoted} SET expires = {expires}, status = {status}, due = NULL, holder = NULL \
-             WHERE due <= {NOW} AND status = {HELD} LIMIT {most}"
+             {leased}"
         )
     }
 
     /// Takes a row that still waits as it was read.
     pub(super) fn hold(&self, id: i64, token: i64, holder: &str, lease: Option<i64>) -> String {
-        let due = lease.map_or_else(|| "NULL".to_owned(), |lease| format!("{NOW} + {lease}"));
+        let due =
+            lease.map_or_else(|| "NULL".to_owned(), |lease| format!("{} + {lease}", self.now()));
         format!(
             "UPDATE {} SET status = {HELD}, holder = '{holder}', token = {token} + 1, \
              attempts = attempts + 1, due = {due} \
@@ -97,12 +91,12 @@ impl Table {
             "UPDATE {} SET status = {}, due = NULL, expires = NULL, holder = NULL WHERE {}",
             self.quoted,
             status as i64,
-            delivered.is_held()
+            delivered.is_held(self)
         )
     }
 
     pub(super) fn drop_held(&self, delivered: Delivered<'_>) -> String {
-        format!("DELETE FROM {} WHERE {}", self.quoted, delivered.is_held())
+        format!("DELETE FROM {} WHERE {}", self.quoted, delivered.is_held(self))
     }
 
     /// Has a held row wait again after `rest` milliseconds (an expression may say it by the row's
@@ -114,12 +108,15 @@ impl Table {
         max_attempts: Option<u32>,
     ) -> String {
         let over = attempts_are_over(max_attempts);
+        let rests = either(&format!("{rest} <= 0"), &NEW.to_string(), &DELAYED.to_string());
+        let (status, expires) =
+            (either(&over, &DEAD.to_string(), &rests), either(&over, "NULL", "expires"));
+        let (over, until) = (format!("{over} OR {rest} <= 0"), format!("{} + {rest}", self.now()));
         format!(
-            "UPDATE {} SET due = IF({over} OR {rest} <= 0, NULL, {NOW} + {rest}), \
-             expires = IF({over}, NULL, expires), holder = NULL, \
-             status = IF({over}, {DEAD}, IF({rest} <= 0, {NEW}, {DELAYED})) WHERE {}",
+            "UPDATE {} SET due = {}, expires = {expires}, holder = NULL, status = {status} WHERE {}",
             self.quoted,
-            delivered.is_held()
+            either(&over, "NULL", &until),
+            delivered.is_held(self)
         )
     }
 
@@ -129,24 +126,17 @@ impl Table {
             "UPDATE {} SET status = {NEW}, due = NULL, holder = NULL, attempts = attempts - 1 \
              WHERE {}",
             self.quoted,
-            delivered.is_held()
-        )
-    }
-
-    /// Gives a row a number behind all others, in a transaction: the last result is that number. A row
-    /// that is put and removed again has the server give one out.
-    pub(super) fn move_back(&self, id: i64) -> String {
-        let Self { quoted, .. } = self;
-        format!(
-            "INSERT INTO {quoted} (status) VALUES ({ACKED}); \
-             DELETE FROM {quoted} WHERE _id = LAST_INSERT_ID(); \
-             UPDATE {quoted} SET _id = LAST_INSERT_ID() WHERE _id = {id}; \
-             SELECT LAST_INSERT_ID()"
+            delivered.is_held(self)
         )
     }
 
     pub(super) fn extend(&self, delivered: Delivered<'_>, lease: i64) -> String {
-        format!("UPDATE {} SET due = {NOW} + {lease} WHERE {}", self.quoted, delivered.is_held())
+        format!(
+            "UPDATE {} SET due = {} + {lease} WHERE {}",
+            self.quoted,
+            self.now(),
+            delivered.is_held(self)
+        )
     }
 
     /// What is known of a row: status, token.
@@ -199,6 +189,8 @@ impl Table {
     /// latest.
     pub(super) fn clear(&self, failed: bool, most: u64, keep: u64) -> String {
         let Self { quoted, .. } = self;
+        // As many as a server can count.
+        let (most, keep) = (most.min(i64::MAX as u64), keep.min(i64::MAX as u64));
         let which = if failed { format!("{ACKED}, {FAILED}") } else { ACKED.to_string() };
         format!(
             "DELETE FROM {quoted} WHERE _id IN (SELECT _id FROM (SELECT _id FROM {quoted} \
@@ -210,7 +202,8 @@ impl Table {
 /// The status and the end of life of a row that goes back.
 fn given_back(max_attempts: Option<u32>) -> (String, String) {
     let over = attempts_are_over(max_attempts);
-    (format!("IF({over}, {DEAD}, {NEW})"), format!("IF({over}, NULL, expires)"))
+    let status = either(&over, &DEAD.to_string(), &NEW.to_string());
+    (status, either(&over, "NULL", "expires"))
 }
 
 fn attempts_are_over(max_attempts: Option<u32>) -> String {

@@ -3,10 +3,6 @@
 use super::schema::{Table, told_status};
 use crate::sql::Kind;
 
-/// The tables of the database and their columns, table by table.
-pub(super) const TABLES: &str = "SELECT table_name, column_name FROM information_schema.columns \
-     WHERE table_schema = DATABASE() ORDER BY table_name, ordinal_position";
-
 impl Table {
     /// Rows behind a number, whatever becomes of them: number, data, time, status, priority.
     pub(super) fn behind(&self, id: i64, most: usize) -> String {
@@ -15,7 +11,7 @@ impl Table {
 
     /// Rows that wait, in their order: number, data, time, status, priority.
     pub(super) fn first(&self, most: usize) -> String {
-        self.seen(self.hint(), &self.waits(), self.order(), most)
+        self.seen(self.dialect.hint(self), &self.waits(), self.order(), most)
     }
 
     fn seen(&self, hint: &str, which: &str, order: &str, most: usize) -> String {
@@ -30,16 +26,11 @@ impl Table {
 
     /// When the oldest row that waits was put, and how many bytes all items have.
     pub(super) fn age_and_size(&self) -> String {
-        let Self { quoted, .. } = self;
+        let (quoted, whole) = (&self.quoted, self.dialect.texts().whole_number);
         let waits = self.waits();
         format!(
             "SELECT (SELECT MIN(timestamp) FROM {quoted} WHERE {waits}), \
-             (SELECT CAST(IFNULL(SUM(LENGTH(data)), 0) AS UNSIGNED) FROM {quoted})"
+             (SELECT CAST(COALESCE(SUM(OCTET_LENGTH(data)), 0) AS {whole}) FROM {quoted})"
         )
-    }
-
-    /// The server's own check: table, operation, kind of word, word.
-    pub(super) fn check(&self) -> String {
-        format!("CHECK TABLE {}", self.quoted)
     }
 }

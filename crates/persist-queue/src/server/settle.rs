@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::claim::read;
-use super::failure::column;
+use super::failure::{Said, explain};
 use super::open_server::Unmade;
-use super::pool::{Gave, Pooled};
-use super::put::one;
+use super::pool::Pooled;
 use super::schema::{BEGIN, COMMIT};
 use super::schema_ack::Delivered;
 use super::store::{Attachment, ServerStore, work};
+use super::value::{Gave, column, one};
 use crate::sql::{LONGEST_BACKOFF, Row, Settlement, Status, milliseconds};
 use crate::wait::Host;
 use crate::{Error, Result};
@@ -209,7 +209,7 @@ impl Attachment {
             Ok(settled) => Ok(settled),
             Err(Unmade::Refused(error)) => Err(error),
             Err(Unmade::Said(error)) => {
-                Err(super::failure::explain("settle an item of", self.server.address(), error))
+                Err(explain("settle an item of", self.server.address(), error))
             }
             // Whatever came of it, a second time changes nothing that the first one changed.
             Err(Unmade::Unknown(_)) => {
@@ -232,7 +232,7 @@ impl Attachment {
         session: &mut Pooled,
         delivered: &[Delivered<'_>],
         settlement: Settlement,
-    ) -> mysql::Result<Vec<Option<i64>>> {
+    ) -> Result<Vec<Option<i64>>, Said> {
         let moves = matches!(settlement, Settlement::Back { last: true, .. });
         let mut statements: Vec<_> =
             delivered.iter().map(|one| self.settlement(*one, settlement)).collect();
@@ -253,7 +253,8 @@ impl Attachment {
             .collect();
         if moves {
             for id in settled.iter_mut().flatten() {
-                let number = session.run_last(&self.shared.table.move_back(*id))?;
+                let number = session
+                    .run_last(&self.shared.table.dialect.move_back(&self.shared.table, *id))?;
                 *id = one(number)?.unwrap_or(*id);
             }
             session.run(COMMIT)?;
@@ -284,8 +285,9 @@ impl Attachment {
         if first.is_zero() {
             return "0".to_owned();
         }
+        let whole = self.shared.table.dialect.texts().whole_number;
         let (first, longest) = (milliseconds(first), milliseconds(LONGEST_BACKOFF.max(first)));
-        format!("CAST(LEAST({first} * POW(2, LEAST(attempts, 40) - 1), {longest}) AS SIGNED)")
+        format!("CAST(LEAST({first} * POW(2, LEAST(attempts, 40) - 1), {longest}) AS {whole})")
     }
 
     /// Whether a settlement came through whose answer was lost.
@@ -294,11 +296,11 @@ impl Attachment {
         session: &mut Pooled,
         delivered: Delivered<'_>,
         settlement: Settlement,
-    ) -> mysql::Result<Option<i64>> {
+    ) -> Result<Option<i64>, Said> {
         let gave = session.run_last(&self.shared.table.state(delivered.id))?;
         let state = gave.rows.into_iter().next();
         let state: Option<(i64, i64)> = state
-            .map(|mut row| -> mysql::Result<_> { Ok((column(&mut row, 0)?, column(&mut row, 1)?)) })
+            .map(|mut row| -> Result<_, Said> { Ok((column(&mut row, 0)?, column(&mut row, 1)?)) })
             .transpose()?;
         let same = |token| delivered.token.is_none_or(|ours| ours == token);
         let settled = match (settlement, state) {
@@ -326,7 +328,7 @@ impl Attachment {
         let holders = self.server.repeat("resume", patience, |session| {
             let gave = session.run_last(&table.holders())?;
             let read = |mut row| column::<Option<String>>(&mut row, 0);
-            gave.rows.into_iter().map(read).collect::<mysql::Result<Vec<_>>>()
+            gave.rows.into_iter().map(read).collect::<Result<Vec<_>, Said>>()
         })?;
         let mut resumed = 0;
         for holder in holders.into_iter().flatten() {

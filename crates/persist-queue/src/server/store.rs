@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::address::ServerAddress;
+use super::address::{Address, ServerAddress};
 use super::batch::Batch;
 use super::desk::Desk;
+use super::engine::Make;
 use super::hold::Holding;
 use super::holder::Holder;
 use super::open_server::Server;
-use super::options::ServerOptions;
+use super::options::{ServerOptions, Settings};
 use super::schema::Table;
 use super::shared::Shared;
 use super::watch::UNTIL_WOKEN;
@@ -29,7 +30,7 @@ pub struct ServerStore {
     pub(super) address: ServerAddress,
     path: PathBuf,
     /// Shared with work that goes on in another thread.
-    pub(super) options: Arc<ServerOptions>,
+    pub(super) options: Arc<Settings>,
     pub(super) acks: bool,
     attachment: PerProcess<Attachment>,
     closed: AtomicBool,
@@ -40,7 +41,7 @@ pub struct ServerStore {
 pub(super) struct Attachment {
     pub(super) server: Arc<Server>,
     pub(super) shared: Arc<Shared>,
-    pub(super) options: Arc<ServerOptions>,
+    pub(super) options: Arc<Settings>,
     pub(super) handle: u64,
     /// For an acknowledged queue.
     pub(super) holder: Option<Holder>,
@@ -55,8 +56,16 @@ impl ServerStore {
     ///
     /// # Errors
     /// As [`ServerOptions::open_with`].
-    pub fn open(address: &ServerAddress, options: ServerOptions, acks: bool) -> Result<Self> {
-        let options = Arc::new(options);
+    pub fn open<M: Make>(
+        address: &Address<M>,
+        options: ServerOptions<M>,
+        acks: bool,
+    ) -> Result<Self> {
+        Self::with(address, options.settings, acks)
+    }
+
+    fn with(address: &ServerAddress, settings: Settings, acks: bool) -> Result<Self> {
+        let options = Arc::new(settings);
         let attachment = Arc::new(Attachment::new(address, &options, acks)?);
         Ok(Self {
             attachment: PerProcess::new(attachment),
@@ -71,8 +80,8 @@ impl ServerStore {
     /// Another object on this queue, which keeps what it takes until it is done: see
     /// [`ServerOptions::auto_commit`]. For a queue without acknowledgements.
     pub(crate) fn batching(&self) -> Result<Self> {
-        let options = ServerOptions::clone(&self.options).auto_commit(false);
-        Self::open(&self.address, options, self.acks)
+        let settings = Settings { auto_commit: false, ..Settings::clone(&self.options) };
+        Self::with(&self.address, settings, self.acks)
     }
 
     /// The database, as `mysql://user@host:port/database`.
@@ -86,11 +95,6 @@ impl ServerStore {
     /// [`Error::Closed`], [`Error::Connect`] where a forked child cannot connect.
     pub fn table(&self) -> Result<String> {
         Ok(self.attached()?.shared.table.name.clone())
-    }
-
-    /// The options that it was opened with.
-    pub fn options(&self) -> &ServerOptions {
-        &self.options
     }
 
     /// Whether items are kept until they are acknowledged.
@@ -237,11 +241,11 @@ where
 }
 
 impl Attachment {
-    fn new(address: &ServerAddress, options: &Arc<ServerOptions>, acks: bool) -> Result<Self> {
+    fn new(address: &ServerAddress, options: &Arc<Settings>, acks: bool) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let server = Server::open(address)?;
         let name = options.table_name_of(acks);
-        let table = Table::new(options.kind, acks, name);
+        let table = Table::new(address.engine.dialect(), options.kind, acks, name);
         let shared = server.queue(table, options.timeout)?;
         let holder = acks.then(|| Holder::new(&server)).transpose()?;
         let handle = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::ack_queue::ServerAckQueue;
+use super::engine::Make;
 use super::queue::ServerQueue;
 use super::store::ServerStore;
 use crate::codec::{Codec, Default as DefaultCodec};
@@ -36,18 +37,18 @@ use crate::{Error, Result};
 /// not, and [`AsyncServerQueue::len`] says which.
 ///
 /// An owner, in the sense of [`ServerQueue::task_done`], is a clone: give each task one of its own.
-pub struct AsyncServerQueue<T, C = DefaultCodec> {
-    queue: Arc<ServerQueue<T, C>>,
+pub struct AsyncServerQueue<M, T, C = DefaultCodec> {
+    queue: Arc<ServerQueue<M, T, C>>,
     owner: u64,
 }
 
-impl<T, C> Clone for AsyncServerQueue<T, C> {
+impl<M, T, C> Clone for AsyncServerQueue<M, T, C> {
     fn clone(&self) -> Self {
         Self { queue: Arc::clone(&self.queue), owner: next_owner() }
     }
 }
 
-impl<T, C> fmt::Debug for AsyncServerQueue<T, C> {
+impl<M, T, C> fmt::Debug for AsyncServerQueue<M, T, C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("AsyncServerQueue")
@@ -68,16 +69,16 @@ async fn close(store: &Arc<ServerStore>) -> Result<()> {
     worker.run(move || store.close()).await?
 }
 
-impl<T, C: Codec<T>> ServerQueue<T, C> {
+impl<M: Make, T, C: Codec<T>> ServerQueue<M, T, C> {
     /// The same queue, for tasks on tokio.
-    pub fn into_async(self) -> AsyncServerQueue<T, C> {
+    pub fn into_async(self) -> AsyncServerQueue<M, T, C> {
         AsyncServerQueue { queue: Arc::new(self), owner: next_owner() }
     }
 }
 
-impl<T, C: Codec<T>> AsyncServerQueue<T, C> {
+impl<M: Make, T, C: Codec<T>> AsyncServerQueue<M, T, C> {
     /// The queue itself. Threads may use it beside the tasks.
-    pub fn queue(&self) -> &ServerQueue<T, C> {
+    pub fn queue(&self) -> &ServerQueue<M, T, C> {
         &self.queue
     }
 
@@ -210,8 +211,9 @@ impl<T, C: Codec<T>> AsyncServerQueue<T, C> {
     }
 }
 
-impl<T, C> AsyncServerQueue<T, C>
+impl<M, T, C> AsyncServerQueue<M, T, C>
 where
+    M: Make,
     T: Send + 'static,
     C: Codec<T> + Send + Sync + 'static,
 {
@@ -241,17 +243,17 @@ where
 /// # Ok(())
 /// # }
 /// ```
-pub struct AsyncServerAckQueue<T, C = DefaultCodec> {
-    queue: Arc<ServerAckQueue<T, C>>,
+pub struct AsyncServerAckQueue<M, T, C = DefaultCodec> {
+    queue: Arc<ServerAckQueue<M, T, C>>,
 }
 
-impl<T, C> Clone for AsyncServerAckQueue<T, C> {
+impl<M, T, C> Clone for AsyncServerAckQueue<M, T, C> {
     fn clone(&self) -> Self {
         Self { queue: Arc::clone(&self.queue) }
     }
 }
 
-impl<T, C> fmt::Debug for AsyncServerAckQueue<T, C> {
+impl<M, T, C> fmt::Debug for AsyncServerAckQueue<M, T, C> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("AsyncServerAckQueue")
@@ -260,16 +262,16 @@ impl<T, C> fmt::Debug for AsyncServerAckQueue<T, C> {
     }
 }
 
-impl<T, C: Codec<T>> ServerAckQueue<T, C> {
+impl<M: Make, T, C: Codec<T>> ServerAckQueue<M, T, C> {
     /// The same queue, for tasks on tokio.
-    pub fn into_async(self) -> AsyncServerAckQueue<T, C> {
+    pub fn into_async(self) -> AsyncServerAckQueue<M, T, C> {
         AsyncServerAckQueue { queue: Arc::new(self) }
     }
 }
 
-impl<T, C: Codec<T>> AsyncServerAckQueue<T, C> {
+impl<M: Make, T, C: Codec<T>> AsyncServerAckQueue<M, T, C> {
     /// The queue itself. Threads may use it beside the tasks.
-    pub fn queue(&self) -> &ServerAckQueue<T, C> {
+    pub fn queue(&self) -> &ServerAckQueue<M, T, C> {
         &self.queue
     }
 
@@ -377,8 +379,9 @@ impl<T, C: Codec<T>> AsyncServerAckQueue<T, C> {
     }
 }
 
-impl<T, C> AsyncServerAckQueue<T, C>
+impl<M, T, C> AsyncServerAckQueue<M, T, C>
 where
+    M: Make,
     T: Send + 'static,
     C: Codec<T> + Send + Sync + 'static,
 {

@@ -10,14 +10,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::claim::numbers;
 use super::desk::Turn;
-use super::failure::{Failure, explain};
+use super::failure::{Said, explain};
 use super::lock;
 use super::open_server::{Server, Unmade};
 use super::pool::Pooled;
 use super::schema::{BEGIN, COMMIT};
 use super::shared::{Owner, Shared};
+use super::value::numbers;
 use crate::Error;
 use crate::sql::{Row, aside};
 use crate::wait::Worker;
@@ -158,7 +158,7 @@ impl Trip {
             Err(error) => {
                 session.undo();
                 drop(session);
-                if Failure::of(&error) == Failure::Broken {
+                if error.is_broken() {
                     return self.server.resolve(&self.shared, &wanted, self.patience, &error);
                 }
                 wanted
@@ -222,7 +222,7 @@ impl Server {
         shared: &Shared,
         ids: &[i64],
         patience: Duration,
-        broke: &mysql::Error,
+        broke: &Said,
     ) -> Vec<(i64, Fate)> {
         let there = self.repeat("look what became of a take in", patience, |session| {
             let text = format!("{BEGIN}; {}", shared.table.still_there(ids));

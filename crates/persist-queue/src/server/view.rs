@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::ServerAddress;
+use super::address::Address;
 use super::claim::read;
-use super::failure::column;
+use super::dialect::Dialect;
+use super::engine::Make;
+use super::failure::Said;
 use super::open_server::Server;
-use super::pool::Gave;
 use super::schema::Table;
-use super::schema_view::TABLES;
+use super::value::{Fields, Gave, column};
 use crate::Result;
 use crate::sql::{QueueTable, Seen};
 
@@ -27,7 +28,7 @@ impl ServerView {
     ///
     /// # Errors
     /// [`Error::Connect`](crate::Error::Connect), [`Error::Database`](crate::Error::Database).
-    pub fn open(address: &ServerAddress) -> Result<Self> {
+    pub fn open<M: Make>(address: &Address<M>) -> Result<Self> {
         Ok(Self { server: Server::open(address)? })
     }
 
@@ -36,14 +37,14 @@ impl ServerView {
     /// # Errors
     /// As [`ServerView::open`].
     pub fn queues(&self) -> Result<Vec<QueueTable>> {
-        let columns = self.read(TABLES, |mut row| {
+        let columns = self.read(self.dialect().texts().tables, |mut row| {
             Ok((column::<String>(&mut row, 0)?, column::<String>(&mut row, 1)?))
         })?;
         // The columns tell a queue from whatever else is called like one.
         let queue = |of_one: &[(String, String)]| {
             let queue = QueueTable::of(&of_one.first()?.0)?;
             let has = |wanted: &&str| of_one.iter().any(|(_, column)| column == wanted);
-            table(&queue).columns().iter().all(has).then_some(queue)
+            self.table(&queue).columns().iter().all(has).then_some(queue)
         };
         Ok(columns.chunk_by(|one, next| one.0 == next.0).filter_map(queue).collect())
     }
@@ -53,7 +54,7 @@ impl ServerView {
     /// # Errors
     /// As [`ServerView::open`].
     pub fn rows(&self, queue: &QueueTable, behind: i64, most: usize) -> Result<Vec<Seen>> {
-        self.read(&table(queue).behind(behind, most), seen)
+        self.read(&self.table(queue).behind(behind, most), seen)
     }
 
     /// The rows that wait, in the order in which they would come out, at most `most`. In a queue without
@@ -62,7 +63,7 @@ impl ServerView {
     /// # Errors
     /// As [`ServerView::open`].
     pub fn waiting(&self, queue: &QueueTable, most: usize) -> Result<Vec<Seen>> {
-        self.read(&table(queue).first(most), seen)
+        self.read(&self.table(queue).first(most), seen)
     }
 
     /// How many rows have which status.
@@ -70,7 +71,7 @@ impl ServerView {
     /// # Errors
     /// As [`ServerView::open`].
     pub fn counts(&self, queue: &QueueTable) -> Result<Vec<(i64, u64)>> {
-        self.read(&table(queue).counts(&[]), |mut row| {
+        self.read(&self.table(queue).counts(&[]), |mut row| {
             Ok((column::<Option<i64>>(&mut row, 0)?.unwrap_or(0), column(&mut row, 1)?))
         })
     }
@@ -81,7 +82,7 @@ impl ServerView {
     /// # Errors
     /// As [`ServerView::open`].
     pub fn age_and_size(&self, queue: &QueueTable) -> Result<(Option<f64>, u64)> {
-        let found = self.read(&table(queue).age_and_size(), |mut row| {
+        let found = self.read(&self.table(queue).age_and_size(), |mut row| {
             Ok((column(&mut row, 0)?, column(&mut row, 1)?))
         })?;
         Ok(found.into_iter().next().unwrap_or_default())
@@ -92,7 +93,7 @@ impl ServerView {
     /// # Errors
     /// As [`ServerView::open`].
     pub fn check(&self, queue: &QueueTable) -> Result<Vec<String>> {
-        let words = self.read(&table(queue).check(), |mut row| {
+        let words = self.read(&self.dialect().check(&self.table(queue)), |mut row| {
             Ok((column::<String>(&mut row, 2)?, column::<String>(&mut row, 3)?))
         })?;
         let sound = |kind: &str, word: &str| match kind.to_ascii_lowercase().as_str() {
@@ -103,7 +104,15 @@ impl ServerView {
         Ok(wrong.map(|(kind, word)| format!("{kind}: {word}")).collect())
     }
 
-    fn read<R>(&self, text: &str, of: impl Fn(mysql::Row) -> mysql::Result<R>) -> Result<Vec<R>> {
+    fn dialect(&self) -> &'static dyn Dialect {
+        self.server.address().engine.dialect()
+    }
+
+    fn table(&self, queue: &QueueTable) -> Table {
+        Table::new(self.dialect(), queue.flavour.kind, queue.flavour.acks, queue.table())
+    }
+
+    fn read<R>(&self, text: &str, of: impl Fn(Fields) -> Result<R, Said>) -> Result<Vec<R>> {
         self.server.repeat("look into", PATIENCE, |session| {
             let Gave { rows, .. } = session.run_last(text)?;
             rows.into_iter().map(&of).collect()
@@ -111,11 +120,7 @@ impl ServerView {
     }
 }
 
-fn table(queue: &QueueTable) -> Table {
-    Table::new(queue.flavour.kind, queue.flavour.acks, queue.table())
-}
-
-fn seen(mut row: mysql::Row) -> mysql::Result<Seen> {
+fn seen(mut row: Fields) -> Result<Seen, Said> {
     Ok(Seen {
         status: column::<Option<i64>>(&mut row, 3)?.unwrap_or(0),
         priority: column::<Option<i64>>(&mut row, 4)?.unwrap_or(0),

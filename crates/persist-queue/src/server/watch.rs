@@ -5,10 +5,10 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::failure::column;
 use super::lock;
 use super::open_server::Server;
 use super::shared::Shared;
+use super::value::column;
 use crate::Result;
 
 /// The shortest pause between two looks; each is a quarter longer than the one before.

@@ -15,7 +15,7 @@ pub use decode::{Decode, Undecoded};
 pub(crate) use encode::{encode, encode_all};
 pub use kind::{Flavour, Kind, Status};
 pub use row::{Put, PutOptions, Row, Which};
-#[cfg(feature = "mysql")]
+#[cfg(feature = "server")]
 pub(crate) use settle::LONGEST_BACKOFF;
 #[cfg(feature = "sqlite")]
 pub(crate) use settle::backoff;

@@ -1,0 +1,80 @@
+//! What a database server must be able to do so that queues can be on it.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use super::address::{ServerAddress, UrlParts};
+use super::dialect::Dialect;
+use super::failure::{NotConnected, Said};
+use super::value::{Gave, Value};
+
+/// A make of server, as the types of its queues name it.
+pub trait Make: fmt::Debug + Send + Sync + 'static {
+    /// How it is spoken to.
+    #[doc(hidden)]
+    const ENGINE: &'static dyn Engine;
+}
+
+/// How a make of server is spoken to.
+pub trait Engine: fmt::Debug + Send + Sync {
+    /// As it calls itself.
+    fn name(&self) -> &'static str;
+
+    /// How its URLs begin.
+    fn scheme(&self) -> &'static str;
+
+    /// Where it listens, unless it is told otherwise.
+    fn port(&self) -> u16;
+
+    /// Who connects, where nobody is named.
+    fn user(&self) -> &'static str;
+
+    /// Reads `scheme://user:password@host:port/database`; else says what is wrong.
+    fn read_url(&self, url: &str) -> Result<UrlParts, String>;
+
+    /// Its SQL.
+    fn dialect(&self) -> &'static dyn Dialect;
+
+    /// Connects, and makes the settings that all connections have. May take as long as it likes.
+    fn connect(&self, address: &ServerAddress) -> Result<Box<dyn Connection>, NotConnected>;
+
+    /// Asks what this server can do.
+    fn abilities(&self, connection: &mut dyn Connection) -> Result<Abilities, Said>;
+}
+
+impl PartialEq for dyn Engine {
+    fn eq(&self, other: &Self) -> bool {
+        self.scheme() == other.scheme()
+    }
+}
+
+impl Eq for dyn Engine {}
+
+impl Hash for dyn Engine {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.scheme().hash(state);
+    }
+}
+
+/// A connection to a server.
+pub trait Connection: fmt::Debug + Send {
+    /// Has the server carry out all statements of a text, in one round trip.
+    fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said>;
+
+    /// Has the server carry out one statement with parameters.
+    fn execute(&mut self, statement: &str, parameters: Vec<Value>) -> Result<Gave, Said>;
+
+    /// Whether the server still answers.
+    fn is_alive(&mut self) -> bool;
+}
+
+/// What differs from server to server.
+#[derive(Debug, Clone, Copy)]
+pub struct Abilities {
+    /// It passes rows that others have locked.
+    pub(crate) skips_locked: bool,
+    /// How many bytes it takes at a time.
+    pub(crate) packet: usize,
+    /// The distance of two numbers that are given out one after the other; nothing where it says each.
+    pub(crate) increment: Option<i64>,
+}
