@@ -42,6 +42,9 @@ A QUEUE is a path or a URL:
                                   a queue on a MySQL or MariaDB server; the password is in the
                                   variable PERSISTQUEUE_MYSQL_PASSWORD, or in the file that
                                   PERSISTQUEUE_MYSQL_PASSWORD_FILE names
+  postgresql://me@host:5432/shop#jobs?kind=ack
+                                  the same on a PostgreSQL server, with
+                                  PERSISTQUEUE_POSTGRES_PASSWORD or ..._FILE
 
 Exit codes: 0 done, 1 it went wrong, 2 wrong usage, 3 nothing to get, 4 no room to put,
 5 no such queue, 6 the queue is damaged; 129, 130, 143 a signal asked it to end.";
@@ -68,10 +71,12 @@ where
 
 /// What is wrong is repeated, and a URL that is wrong may have a password in it.
 fn without_passwords(mut message: clap::Error) -> clap::Error {
-    let is_url = |value: &ContextValue| value.to_string().starts_with("mysql://");
+    let schemes = ["mysql://", "postgresql://", "postgres://"];
+    let is_url =
+        |value: &ContextValue| schemes.iter().any(|scheme| value.to_string().starts_with(scheme));
     let repeated: Vec<_> = message.context().filter(|(_, value)| is_url(value)).collect();
     for kind in repeated.into_iter().map(|(kind, _)| kind).collect::<Vec<ContextKind>>() {
-        message.insert(kind, ContextValue::String("mysql://...".to_owned()));
+        message.insert(kind, ContextValue::String("a URL that is not repeated".to_owned()));
     }
     message
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use persist_queue::any::{AnyView, Locator, MysqlLocator, Place, server_password};
+use persist_queue::any::{AnyView, Locator, Place, ServerLocator, ServerMake};
 use persist_queue::file::Folder;
 use pyo3::prelude::*;
 
@@ -50,22 +50,29 @@ fn find(url: &str, create: bool) -> persist_queue::Result<Found> {
         _ => None,
     };
     let server = match locator {
-        Locator::Mysql(server) => Some(Server::new(server)?),
+        Locator::Server(server) => Some(Server::new(server)?),
         _ => None,
     };
     let path = match place {
         Place::File { dir: path, .. } | Place::Sqlite { path, .. } => Some(path),
-        Place::MySql { .. } => None,
+        Place::Server { .. } => None,
     };
     Ok(Found { path, server, table, codec })
 }
 
 impl Server {
-    fn new(server: MysqlLocator) -> persist_queue::Result<Self> {
-        let passwd = server_password()?;
+    fn new(server: ServerLocator) -> persist_queue::Result<Self> {
+        if server.make != ServerMake::MySql {
+            let why = format!(
+                "{}: there is no class in Python for such a server yet",
+                server.make.scheme()
+            );
+            return Err(persist_queue::Error::Invalid(why));
+        }
+        let passwd = server.password()?;
         let (tls, tls_ca) = server.tls.words();
         let tls_ca = tls_ca.cloned();
-        let MysqlLocator { host, port, user, database: db_name, .. } = server;
+        let ServerLocator { host, port, user, database: db_name, .. } = server;
         Ok(Self { host, port, user, passwd, db_name, tls, tls_ca })
     }
 }

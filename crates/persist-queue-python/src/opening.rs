@@ -137,7 +137,7 @@ impl Plan {
                 SqliteStore::open(&path, options, acks).map(SqlStore::Sqlite)
             }
             Database::MySql { address, options } => {
-                MySqlStore::open(&address, options, acks).map(SqlStore::MySql)
+                MySqlStore::open(&address, options, acks).map(SqlStore::Server)
             }
         }
     }

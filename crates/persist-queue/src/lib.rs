@@ -24,9 +24,10 @@
 //!
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
 //! * `MySqlQueue` and `MySqlAckQueue` (feature `mysql`) are shared by several machines.
+//! * `PostgresQueue` and `PostgresAckQueue` (feature `postgres`) likewise, on PostgreSQL.
 //! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
-//!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue` and `AsyncMySqlAckQueue` are what is
-//!   in databases.
+//!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue`, `AsyncMySqlAckQueue`,
+//!   `AsyncPostgresQueue` and `AsyncPostgresAckQueue` are what is in databases.
 //! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes; and, around
 //!   one of these, `Signed` and `Encrypted`.
 //! * [`FileView`] looks at a queue and changes nothing.
@@ -34,7 +35,7 @@
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
 //!
 //! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `signed`, `encrypted`, `legacy` (converts folders that the
-//! Python library persist-queue wrote), `sqlite` (default), `mysql`, `tokio`, `simulation` (a disk in memory, for tests).
+//! Python library persist-queue wrote), `sqlite` (default), `mysql`, `postgres`, `tokio`, `simulation` (a disk in memory, for tests).
 
 #[cfg(feature = "sqlite")]
 pub mod any;
@@ -44,6 +45,8 @@ mod error;
 pub mod file;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod process;
 #[cfg(feature = "server")]
 pub mod server;
@@ -64,6 +67,10 @@ pub use file::{FileQueue, FileView, Options, Rejected};
 pub use mysql::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlAckQueue, MySqlAddress, MySqlOptions, MySqlQueue};
+#[cfg(all(feature = "postgres", feature = "tokio"))]
+pub use postgres::{AsyncPostgresAckQueue, AsyncPostgresDelivery, AsyncPostgresQueue};
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresAckQueue, PostgresAddress, PostgresOptions, PostgresQueue};
 /// The SQLite that is used here, for connections of one's own: see [`SqliteQueue::put_in`].
 #[cfg(feature = "sqlite")]
 pub use rusqlite;
@@ -76,6 +83,10 @@ pub use wait::Wait;
 #[cfg(all(doctest, feature = "msgpack"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(all(doctest, feature = "msgpack", feature = "postgres"))]
+#[doc = include_str!("../../../docs/postgres.md")]
+struct OnPostgres;
 
 #[cfg(all(doctest, feature = "json", feature = "signed"))]
 #[doc = include_str!("../../../docs/pickle-safety.md")]

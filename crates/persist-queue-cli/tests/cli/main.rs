@@ -11,11 +11,8 @@ mod docs;
 mod get;
 mod look;
 mod mysql;
+mod postgres;
 mod put;
-// The tests of the queues themselves use more of it.
-#[allow(dead_code)]
-#[path = "../../../persist-queue/tests/support/mysql.rs"]
-mod server;
 mod settle;
 mod shell;
 mod stream;

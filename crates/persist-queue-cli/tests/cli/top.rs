@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::server;
+use crate::mysql::server;
 use crate::shell::Shell;
 
 #[test]

@@ -24,7 +24,7 @@ pub struct Listed {
 ///
 /// # Errors
 /// [`Error::NotFound`] where `root` is not there, [`Error::Io`] where it cannot be looked into;
-/// [`Error::Connect`] and as [`server_password`](super::server_password) for a server.
+/// [`Error::Connect`] and as [`ServerLocator::password`](super::ServerLocator::password) for a server.
 pub fn list(root: &Locator, depth: usize) -> Result<Vec<Listed>> {
     let mut found = Vec::new();
     match root {
@@ -43,13 +43,13 @@ pub fn list(root: &Locator, depth: usize) -> Result<Vec<Listed>> {
             let wanted = wanted(sqlite, path);
             found.retain(|one| one.place.table().is_some_and(|table| wanted.fits(table)));
         }
-        #[cfg(feature = "mysql")]
-        Locator::Mysql(mysql) => {
-            let all = mysql.find_all()?.into_iter();
+        #[cfg(feature = "server")]
+        Locator::Server(server) => {
+            let all = server.find_all()?.into_iter();
             found.extend(all.map(|(locator, place)| Listed { locator, place }));
         }
-        #[cfg(not(feature = "mysql"))]
-        Locator::Mysql(_) => return Err(super::open::without_mysql(root)),
+        #[cfg(not(feature = "server"))]
+        Locator::Server(_) => return Err(super::open::unsupported(root)),
     }
     Ok(found)
 }

@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::mysql_locator::MysqlLocator;
+use super::server_locator::{ServerLocator, ServerMake};
 use crate::sql::Flavour;
 use crate::{Error, Result};
 
@@ -15,7 +15,8 @@ use crate::{Error, Result};
 /// | `PATH` | the queue in this folder or database, whichever is there |
 /// | `file:PATH` | the queue in this folder |
 /// | `sqlite:PATH#NAME?kind=KIND` | a queue in this database; `NAME` and `KIND` can be left out where there is only one |
-/// | `mysql://USER@HOST:PORT/DATABASE#NAME?kind=KIND` | a queue on a server |
+/// | `mysql://USER@HOST:PORT/DATABASE#NAME?kind=KIND` | a queue on a MySQL or MariaDB server |
+/// | `postgresql://USER@HOST:PORT/DATABASE#NAME?kind=KIND` | a queue on a PostgreSQL server |
 ///
 /// In URLs of databases `%23` stands for `#`, and so on. Kinds are those of [`Flavour`]. A URL of a
 /// server may have more options: `tls` and `tls_ca`, as [`Tls::of`](crate::sql::Tls::of) reads them.
@@ -27,8 +28,8 @@ pub enum Locator {
     File(PathBuf),
     /// A queue in an SQLite database.
     Sqlite(SqliteLocator),
-    /// A queue in a MySQL database.
-    Mysql(MysqlLocator),
+    /// A queue in a database on a server.
+    Server(ServerLocator),
 }
 
 /// A queue in an SQLite database.
@@ -61,8 +62,8 @@ impl FromStr for Locator {
             let path = not_empty(text, &decoded(path, &invalid)?)?;
             return Ok(Self::Sqlite(SqliteLocator { path, name, flavour }));
         }
-        if let Some(rest) = text.strip_prefix("mysql://") {
-            return MysqlLocator::read(rest).map(Self::Mysql);
+        if let Some((make, rest)) = ServerMake::of(text) {
+            return ServerLocator::read(make, rest).map(Self::Server);
         }
         Ok(Self::Path(PathBuf::from(text)))
     }
@@ -175,7 +176,7 @@ impl fmt::Display for Locator {
                 write!(f, "sqlite:{}{}", slashes(path), encoded_path(path))?;
                 tail(f, name.as_deref(), *flavour, &[])
             }
-            Self::Mysql(mysql) => write!(f, "{mysql}"),
+            Self::Server(server) => write!(f, "{server}"),
         }
     }
 }
@@ -207,7 +208,7 @@ impl Locator {
         match self {
             Self::Path(path) | Self::File(path) => Some(path),
             Self::Sqlite(sqlite) => Some(&sqlite.path),
-            Self::Mysql(_) => None,
+            Self::Server(_) => None,
         }
     }
 }
@@ -270,6 +271,7 @@ mod tests {
             ("mysql://a]:b:3/shop", "a host"),
             ("mysql://host/shop?kind=stack", "stack"),
             ("mysql://me:secret@host/shop", "password"),
+            ("postgresql://me:secret@host/shop", "PERSISTQUEUE_POSTGRES_PASSWORD"),
         ] {
             let error = text.parse::<Locator>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

@@ -9,7 +9,7 @@
 //! use persist_queue::Wait;
 //!
 //! // "jobs_folder", "file:jobs_folder", "sqlite:data.db#jobs?kind=ack" or
-//! // "mysql://me@host:3306/shop#jobs?kind=ack"
+//! // "mysql://me@host:3306/shop#jobs?kind=ack", or "postgresql://..."
 //! let mut queue = any::open(&url, &Opening::new().create(true))?;
 //! queue.put(&[b"a page to fetch".to_vec()], Default::default(), Wait::No)?;
 //!
@@ -23,12 +23,12 @@
 mod file_view;
 mod list;
 mod locator;
-mod mysql_locator;
 mod open;
 mod queue;
 mod resume;
-#[cfg(feature = "mysql")]
+#[cfg(feature = "server")]
 mod server;
+mod server_locator;
 mod sql_store;
 mod sql_view;
 mod stats;
@@ -38,12 +38,10 @@ mod view;
 
 pub use list::{Listed, list};
 pub use locator::{Locator, SqliteLocator};
-pub use mysql_locator::MysqlLocator;
 pub use open::{Opening, Place, database_of};
 pub use queue::AnyQueue;
 pub use resume::Resumable;
-#[cfg(feature = "mysql")]
-pub use server::server_password;
+pub use server_locator::{ServerLocator, ServerMake};
 pub use sql_store::SqlStore;
 pub use stats::Stats;
 pub use taken::{Item, Taken};

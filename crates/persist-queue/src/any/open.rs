@@ -7,8 +7,8 @@ use super::locator::{Locator, SqliteLocator};
 use super::tables::Wanted;
 use crate::error::Context;
 use crate::file::{Folder, probe};
-#[cfg(feature = "mysql")]
-use crate::mysql::MySqlAddress;
+#[cfg(feature = "server")]
+use crate::server::ServerAddress;
 use crate::sql::{Flavour, QueueTable};
 use crate::sqlite::SqliteView;
 use crate::{Durability, Error, Result};
@@ -88,10 +88,10 @@ pub enum Place {
         table: QueueTable,
     },
     /// On a server.
-    #[cfg(feature = "mysql")]
-    MySql {
+    #[cfg(feature = "server")]
+    Server {
         /// The database.
-        address: MySqlAddress,
+        address: ServerAddress,
         /// The queue's table.
         table: QueueTable,
     },
@@ -103,16 +103,16 @@ impl Place {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Invalid`] where it is not clear which one is meant, or where what
     /// is named cannot be reached by this build; [`Error::Connect`] where a server cannot be reached, and
-    /// as [`server_password`](super::server_password).
+    /// as [`ServerLocator::password`](super::ServerLocator::password).
     pub fn find(locator: &Locator, create: bool) -> Result<Self> {
         match locator {
             Locator::Path(path) => find_by_path(path, create),
             Locator::File(dir) => find_folder(dir, create),
             Locator::Sqlite(sqlite) => find_table(sqlite, create),
-            #[cfg(feature = "mysql")]
-            Locator::Mysql(mysql) => mysql.find(create),
-            #[cfg(not(feature = "mysql"))]
-            Locator::Mysql(_) => Err(without_mysql(locator)),
+            #[cfg(feature = "server")]
+            Locator::Server(server) => server.find(create),
+            #[cfg(not(feature = "server"))]
+            Locator::Server(_) => Err(unsupported(locator)),
         }
     }
 
@@ -121,15 +121,16 @@ impl Place {
         match self {
             Self::File { .. } => None,
             Self::Sqlite { table, .. } => Some(table),
-            #[cfg(feature = "mysql")]
-            Self::MySql { table, .. } => Some(table),
+            #[cfg(feature = "server")]
+            Self::Server { table, .. } => Some(table),
         }
     }
 }
 
-#[cfg(not(feature = "mysql"))]
-pub(super) fn without_mysql(locator: &Locator) -> Error {
-    Error::Invalid(format!("{locator} cannot be opened: this build has no support for MySQL"))
+#[cfg(not(all(feature = "mysql", feature = "postgres")))]
+pub(super) fn unsupported(locator: &Locator) -> Error {
+    let why = "this build has no support for such a server";
+    Error::Invalid(format!("{locator} cannot be opened: {why}"))
 }
 
 fn find_by_path(path: &Path, create: bool) -> Result<Place> {
@@ -177,7 +178,7 @@ pub fn database_of(locator: &Locator) -> Result<Option<PathBuf>> {
     match locator {
         Locator::Sqlite(sqlite) => Ok(Some(database_at(&sqlite.path))),
         Locator::Path(path) => database_by_path(path),
-        Locator::File(_) | Locator::Mysql(_) => Ok(None),
+        Locator::File(_) | Locator::Server(_) => Ok(None),
     }
 }
 

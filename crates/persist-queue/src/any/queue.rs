@@ -9,8 +9,8 @@ use super::sql_store::SqlStore;
 use super::taken::Taken;
 use super::view::AnyView;
 use crate::file::{FileStore, Options, Patience};
-#[cfg(feature = "mysql")]
-use crate::mysql::{MySqlAddress, MySqlOptions, MySqlStore};
+#[cfg(feature = "server")]
+use crate::server::{ServerAddress, ServerStore};
 use crate::sql::{Kind, Put, PutOptions, QueueTable};
 use crate::sqlite::{SqliteOptions, SqliteStore};
 use crate::wait::{Thread, Wait, now};
@@ -23,8 +23,8 @@ pub struct AnyQueue {
     place: Place,
     /// Takes from a queue on a server, without acknowledgements: until it is done what it has taken is
     /// locked there.
-    #[cfg(feature = "mysql")]
-    taking: Option<MySqlStore>,
+    #[cfg(feature = "server")]
+    taking: Option<ServerStore>,
     /// What went wrong behind items that were given out; the next take tells it.
     untold: Option<Error>,
 }
@@ -57,15 +57,15 @@ impl AnyQueue {
             Place::Sqlite { path, table } => {
                 Store::Sql(SqlStore::Sqlite(open_sqlite(path, table, opening)?))
             }
-            #[cfg(feature = "mysql")]
-            Place::MySql { address, table } => {
-                Store::Sql(SqlStore::MySql(open_mysql(address, table, opening)?))
+            #[cfg(feature = "server")]
+            Place::Server { address, table } => {
+                Store::Sql(SqlStore::Server(open_on_server(address, table, opening)?))
             }
         };
         Ok(Self {
             store,
             place,
-            #[cfg(feature = "mysql")]
+            #[cfg(feature = "server")]
             taking: None,
             untold: None,
         })
@@ -140,8 +140,8 @@ impl AnyQueue {
             Store::File { store, .. } => Taken::of_folder(store, most, wait, &mut self.untold),
             Store::Sql(store) if store.acks() => Taken::held(store, most, wait),
             Store::Sql(SqlStore::Sqlite(store)) => Taken::aside(store, most, wait),
-            #[cfg(feature = "mysql")]
-            Store::Sql(SqlStore::MySql(store)) => {
+            #[cfg(feature = "server")]
+            Store::Sql(SqlStore::Server(store)) => {
                 let taking = match self.taking.take() {
                     Some(taking) => taking,
                     None => store.batching()?,
@@ -162,8 +162,8 @@ impl AnyQueue {
             (Store::Sql(SqlStore::Sqlite(store)), Place::Sqlite { table, .. }) => {
                 Resumable::in_table(self, store, table.table(), name)
             }
-            #[cfg(feature = "mysql")]
-            (Store::Sql(SqlStore::MySql(store)), _) => Resumable::on_server(self, store, name),
+            #[cfg(feature = "server")]
+            (Store::Sql(SqlStore::Server(store)), _) => Resumable::on_server(self, store, name),
             _ => Resumable::in_folder(self, name),
         }
     }
@@ -211,7 +211,7 @@ impl AnyQueue {
     /// # Errors
     /// As [`FileStore::close`] and [`SqliteStore::close`].
     pub fn close(&self) -> Result<()> {
-        #[cfg(feature = "mysql")]
+        #[cfg(feature = "server")]
         if let Some(taking) = &self.taking {
             taking.close()?;
         }
@@ -236,13 +236,15 @@ fn open_sqlite(path: &Path, table: &QueueTable, opening: &Opening) -> Result<Sql
     SqliteStore::open(path, options, table.flavour.acks)
 }
 
-#[cfg(feature = "mysql")]
-fn open_mysql(address: &MySqlAddress, table: &QueueTable, opening: &Opening) -> Result<MySqlStore> {
+#[cfg(feature = "server")]
+fn open_on_server(
+    address: &ServerAddress,
+    table: &QueueTable,
+    opening: &Opening,
+) -> Result<ServerStore> {
     if opening.durability.is_some() {
         let why = format!("the settings of {address} say what a put survives, and not who puts");
         return Err(Error::Invalid(why));
     }
-    let options =
-        MySqlOptions::new().name(&table.name).kind(table.flavour.kind).maxsize(opening.maxsize);
-    MySqlStore::open(address, options, table.flavour.acks)
+    ServerStore::at(address, table, opening.maxsize)
 }

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use super::queue::{AnyQueue, puts};
 use super::view::AnyView;
 use crate::error::Context;
-#[cfg(feature = "mysql")]
-use crate::mysql::MySqlStore;
 use crate::rusqlite::{Connection, TransactionBehavior, params};
-#[cfg(feature = "mysql")]
+#[cfg(feature = "server")]
 use crate::server::Note;
+#[cfg(feature = "server")]
+use crate::server::ServerStore;
 use crate::sql::PutOptions;
 use crate::sqlite::SqliteStore;
 use crate::wait::Wait;
@@ -49,9 +49,9 @@ enum Keeper<'a> {
         table: String,
         name: String,
     },
-    #[cfg(feature = "mysql")]
+    #[cfg(feature = "server")]
     Server {
-        store: &'a MySqlStore,
+        store: &'a ServerStore,
         name: String,
     },
 }
@@ -104,10 +104,10 @@ impl<'a> Resumable<'a> {
         Ok(Self { queue, done: done.cast_unsigned(), finished, keeper })
     }
 
-    #[cfg(feature = "mysql")]
+    #[cfg(feature = "server")]
     pub(super) fn on_server(
         queue: &'a AnyQueue,
-        store: &'a MySqlStore,
+        store: &'a ServerStore,
         name: &str,
     ) -> Result<Self> {
         let Note { done, finished, .. } = store.noted(name)?;
@@ -139,7 +139,7 @@ impl<'a> Resumable<'a> {
                 let noted = connection.execute(NOTE, params![*table, *name, 0, false]);
                 noted.map_err(|error| database("begin again in", store, error))?;
             }
-            #[cfg(feature = "mysql")]
+            #[cfg(feature = "server")]
             Keeper::Server { store, name } => {
                 store.note(&Note { name, done: 0, finished: false })?;
             }
@@ -171,7 +171,7 @@ impl<'a> Resumable<'a> {
                 noted.and_then(|_| transaction.commit()).map_err(failed)?;
                 stored
             }
-            #[cfg(feature = "mysql")]
+            #[cfg(feature = "server")]
             Keeper::Server { store, name } => {
                 let note = Note { name, done, finished: false };
                 let ids = store.put_noted(&puts(payloads, options), &note)?;
@@ -194,7 +194,7 @@ impl<'a> Resumable<'a> {
                     connection.execute(NOTE, params![table, name, self.done.cast_signed(), true]);
                 noted.map(|_| ()).map_err(|error| database("finish", store, error))
             }
-            #[cfg(feature = "mysql")]
+            #[cfg(feature = "server")]
             Keeper::Server { store, name } => {
                 store.note(&Note { name: &name, done: self.done, finished: true })
             }

@@ -4,77 +4,95 @@ use std::env::{self, VarError};
 use std::path::{Path, PathBuf};
 
 use super::locator::Locator;
-use super::mysql_locator::MysqlLocator;
 use super::open::Place;
+use super::server_locator::{ServerLocator, ServerMake};
 use super::tables::Wanted;
 use crate::error::Context;
-use crate::mysql::{MySqlAddress, MySqlView};
+use crate::server::{Address, Make, ServerAddress, ServerView};
 use crate::sql::QueueTable;
 use crate::{Error, Result};
 
-const PASSWORD: &str = "PERSISTQUEUE_MYSQL_PASSWORD";
-const PASSWORD_FILE: &str = "PERSISTQUEUE_MYSQL_PASSWORD_FILE";
-/// As persist-queue 1.x calls a queue there that nobody gives a name.
-const UNNAMED: &str = "sql";
-
-/// The password for servers: what the variable `PERSISTQUEUE_MYSQL_PASSWORD` of the environment holds;
-/// else what is in the file that `PERSISTQUEUE_MYSQL_PASSWORD_FILE` names, without the end of its last
-/// line; else none, which is empty.
-///
-/// # Errors
-/// [`Error::Io`] where the file cannot be read, [`Error::Invalid`] where it is not UTF-8.
-pub fn server_password() -> Result<String> {
-    match env::var(PASSWORD) {
-        Ok(password) => return Ok(password),
-        Err(VarError::NotPresent) => {}
-        Err(VarError::NotUnicode(_)) => {
-            return Err(Error::Invalid(format!("{PASSWORD} is not UTF-8")));
+impl ServerMake {
+    /// As queues are called there that nobody gives a name: on MySQL as in persist-queue 1.x.
+    fn unnamed(self) -> &'static str {
+        match self {
+            Self::MySql => "sql",
+            Self::Postgres => "default",
         }
     }
-    let Some(path) = env::var_os(PASSWORD_FILE) else { return Ok(String::new()) };
-    let bytes = std::fs::read(&path).context("read the password in", Path::new(&path))?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Error::Invalid(format!("the file that {PASSWORD_FILE} names is not UTF-8")))?;
-    let line = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }
 
-impl MysqlLocator {
-    /// The database, with the password that [`server_password`] gives.
+impl ServerLocator {
+    /// The password for the server: what the variable `PERSISTQUEUE_MYSQL_PASSWORD` of the environment holds
+    /// (on PostgreSQL `PERSISTQUEUE_POSTGRES_PASSWORD`); else what is in the file that the variable names whose
+    /// name has `_FILE` behind that, without the end of its last line; else none, which is empty.
     ///
     /// # Errors
-    /// As [`server_password`].
-    pub fn address(&self) -> Result<MySqlAddress> {
-        let Self { user, host, port, database, tls, .. } = self;
-        let address = MySqlAddress::new(host, user, server_password()?, database);
-        Ok(address.port(*port).tls(tls.clone()))
+    /// [`Error::Io`] where the file cannot be read, [`Error::Invalid`] where it is not UTF-8.
+    pub fn password(&self) -> Result<String> {
+        let variable = self.make.variable();
+        match env::var(variable) {
+            Ok(password) => return Ok(password),
+            Err(VarError::NotPresent) => {}
+            Err(VarError::NotUnicode(_)) => {
+                return Err(Error::Invalid(format!("{variable} is not UTF-8")));
+            }
+        }
+        let variable = format!("{variable}_FILE");
+        let Some(path) = env::var_os(&variable) else { return Ok(String::new()) };
+        let bytes = std::fs::read(&path).context("read the password in", Path::new(&path))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Error::Invalid(format!("the file that {variable} names is not UTF-8")))?;
+        let line = text.strip_suffix('\n').unwrap_or(&text);
+        Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
     }
 
-    fn wanted(&self, address: &MySqlAddress) -> Wanted<'_> {
+    /// The database, with the password that [`ServerLocator::password`] gives.
+    ///
+    /// # Errors
+    /// As there; [`Error::Invalid`] where this build has no support for the make.
+    pub fn address(&self) -> Result<ServerAddress> {
+        match self.make {
+            #[cfg(feature = "mysql")]
+            ServerMake::MySql => self.address_of::<crate::mysql::MySql>(),
+            #[cfg(feature = "postgres")]
+            ServerMake::Postgres => self.address_of::<crate::postgres::Postgres>(),
+            #[cfg(not(all(feature = "mysql", feature = "postgres")))]
+            _ => Err(super::open::unsupported(&Locator::Server(self.clone()))),
+        }
+    }
+
+    fn address_of<M: Make>(&self) -> Result<ServerAddress> {
+        let Self { user, host, port, database, tls, .. } = self;
+        let address = Address::<M>::new(host, user, self.password()?, database);
+        Ok(address.port(*port).tls(tls.clone()).address)
+    }
+
+    fn wanted(&self, address: &ServerAddress) -> Wanted<'_> {
         Wanted {
             name: self.name.as_deref(),
             flavour: self.flavour,
-            unnamed: UNNAMED,
+            unnamed: self.make.unnamed(),
             database: PathBuf::from(address.to_string()),
         }
     }
 
     pub(super) fn find(&self, create: bool) -> Result<Place> {
         let address = self.address()?;
-        let found = MySqlView::open(&address)?.queues()?;
+        let found = ServerView::open(&address)?.queues()?;
         let table = self.wanted(&address).choose(&found, create)?;
-        Ok(Place::MySql { address, table })
+        Ok(Place::Server { address, table })
     }
 
     /// All queues that it may mean.
     pub(super) fn find_all(&self) -> Result<Vec<(Locator, Place)>> {
         let address = self.address()?;
         let wanted = self.wanted(&address);
-        let found = MySqlView::open(&address)?.queues()?;
+        let found = ServerView::open(&address)?.queues()?;
         let one = |table: QueueTable| {
             let (name, flavour) = (Some(table.name.clone()), Some(table.flavour));
-            let locator = Locator::Mysql(Self { name, flavour, ..self.clone() });
-            (locator, Place::MySql { address: address.clone(), table })
+            let locator = Locator::Server(Self { name, flavour, ..self.clone() });
+            (locator, Place::Server { address: address.clone(), table })
         };
         Ok(found.into_iter().filter(|table| wanted.fits(table)).map(one).collect())
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "mysql")]
-use crate::mysql::MySqlStore;
+#[cfg(feature = "server")]
+use crate::server::ServerStore;
 use crate::sql::{Decode, Held, Put, Row, Settlement, Status, Which};
 use crate::sqlite::{Change, SqliteStore};
 use crate::wait::{Host, Wait, Worker};
@@ -17,8 +17,8 @@ pub enum SqlStore {
     /// In an SQLite database.
     Sqlite(SqliteStore),
     /// On a server.
-    #[cfg(feature = "mysql")]
-    MySql(MySqlStore),
+    #[cfg(feature = "server")]
+    Server(ServerStore),
 }
 
 /// Has whichever it is do it.
@@ -26,8 +26,8 @@ macro_rules! either {
     ($self:ident, $store:ident => $done:expr) => {
         match $self {
             Self::Sqlite($store) => $done,
-            #[cfg(feature = "mysql")]
-            Self::MySql($store) => $done,
+            #[cfg(feature = "server")]
+            Self::Server($store) => $done,
         }
     };
 }
@@ -112,7 +112,7 @@ impl SqlStore {
         either!(self, store => store.get_many(host, thread, wait, most, decode).await)
     }
 
-    /// The database: a path, or `mysql://user@host:port/database`.
+    /// The database: a path, or `mysql://user@host:port/database` and the like.
     pub fn path(&self) -> &Path {
         either!(self, store => store.path())
     }
@@ -178,8 +178,8 @@ impl SqlStore {
     fn sqlite(&self) -> Result<&SqliteStore> {
         match self {
             Self::Sqlite(store) => Ok(store),
-            #[cfg(feature = "mysql")]
-            Self::MySql(_) => Err(Error::Invalid(format!(
+            #[cfg(feature = "server")]
+            Self::Server(_) => Err(Error::Invalid(format!(
                 "a transaction changes queues in one SQLite database, and {} is none",
                 self.path().display()
             ))),

@@ -1,16 +1,16 @@
 //! Looking at the queues of a database, whichever it is.
 
 use crate::Result;
-#[cfg(feature = "mysql")]
-use crate::mysql::MySqlView;
+#[cfg(feature = "server")]
+use crate::server::ServerView;
 use crate::sql::{QueueTable, Seen};
 use crate::sqlite::SqliteView;
 
 #[derive(Debug)]
 pub(super) enum SqlView {
     Sqlite(SqliteView),
-    #[cfg(feature = "mysql")]
-    MySql(MySqlView),
+    #[cfg(feature = "server")]
+    Server(ServerView),
 }
 
 /// Calls that both have.
@@ -19,8 +19,8 @@ macro_rules! calls {
         pub(super) fn $name(&self, table: &QueueTable, $($argument: $kind),*) -> Result<$given> {
             match self {
                 Self::Sqlite(view) => view.$name(table, $($argument),*),
-                #[cfg(feature = "mysql")]
-                Self::MySql(view) => view.$name(table, $($argument),*),
+                #[cfg(feature = "server")]
+                Self::Server(view) => view.$name(table, $($argument),*),
             }
         }
     )*};
@@ -37,12 +37,12 @@ impl SqlView {
     /// What the database's own check finds wrong: of the whole file, or of the table on a server.
     pub(super) fn check(
         &self,
-        #[cfg_attr(not(feature = "mysql"), expect(unused_variables))] table: &QueueTable,
+        #[cfg_attr(not(feature = "server"), expect(unused_variables))] table: &QueueTable,
     ) -> Result<Vec<String>> {
         match self {
             Self::Sqlite(view) => view.check(),
-            #[cfg(feature = "mysql")]
-            Self::MySql(view) => view.check(table),
+            #[cfg(feature = "server")]
+            Self::Server(view) => view.check(table),
         }
     }
 

@@ -1,10 +1,10 @@
 //! What was taken and is not final: how each store keeps it, and what becomes of it.
 
 use crate::file::FileStore;
-#[cfg(feature = "mysql")]
-use crate::mysql::MySqlStore;
+#[cfg(feature = "server")]
+use crate::server::ServerStore;
 use crate::sql::{Held, Settlement, Which};
-#[cfg(feature = "mysql")]
+#[cfg(feature = "server")]
 use crate::sql::{Row, Undecoded};
 use crate::sqlite::{Aside, SqliteStore};
 use crate::wait::{Thread, Wait, now};
@@ -47,9 +47,9 @@ enum Hold<'a> {
         rows: Vec<(i64, Option<i64>)>,
     },
     /// In their places, and locked on the server.
-    #[cfg(feature = "mysql")]
+    #[cfg(feature = "server")]
     Locked {
-        store: &'a MySqlStore,
+        store: &'a ServerStore,
         rows: Vec<Row>,
     },
 }
@@ -110,8 +110,8 @@ impl<'a> Taken<'a> {
     }
 
     /// `store` keeps what it takes until it is done.
-    #[cfg(feature = "mysql")]
-    pub(super) fn locked(store: &'a MySqlStore, most: usize, wait: Wait) -> Result<Self> {
+    #[cfg(feature = "server")]
+    pub(super) fn locked(store: &'a ServerStore, most: usize, wait: Wait) -> Result<Self> {
         let decode = |_: &mut Thread, row: &Row| Ok::<_, Undecoded<Box<Error>>>(row.clone());
         let mut rows = now(store.get_many(&mut Thread, OWNER, wait, most, decode))?;
         let items = rows.iter_mut().map(|row| item(row.id, std::mem::take(&mut row.data)));
@@ -147,7 +147,7 @@ impl<'a> Taken<'a> {
                     None => Ok(()),
                 }
             }
-            #[cfg(feature = "mysql")]
+            #[cfg(feature = "server")]
             Some(Hold::Locked { store, rows }) => {
                 let done = now(store.task_done(&mut Thread, OWNER));
                 if done.is_err() {
@@ -187,7 +187,7 @@ impl Hold<'_> {
                 now(store.settle(&mut Thread, rows, settlement))?;
                 Ok(())
             }
-            #[cfg(feature = "mysql")]
+            #[cfg(feature = "server")]
             Self::Locked { store, rows } => Ok(now(store.give_back(&mut Thread, rows))?),
         }
     }

@@ -7,8 +7,8 @@ use super::sql_view::SqlView;
 use super::stats::Stats;
 use crate::Result;
 use crate::file::Folder;
-#[cfg(feature = "mysql")]
-use crate::mysql::MySqlView;
+#[cfg(feature = "server")]
+use crate::server::ServerView;
 use crate::sql::Seen;
 use crate::sqlite::SqliteView;
 
@@ -79,8 +79,10 @@ impl AnyView {
         let seen = match &place {
             Place::File { dir, folder } => View::Folder(Box::new(FolderView::open(dir, *folder)?)),
             Place::Sqlite { path, .. } => View::table(SqlView::Sqlite(SqliteView::open(path)?)),
-            #[cfg(feature = "mysql")]
-            Place::MySql { address, .. } => View::table(SqlView::MySql(MySqlView::open(address)?)),
+            #[cfg(feature = "server")]
+            Place::Server { address, .. } => {
+                View::table(SqlView::Server(ServerView::open(address)?))
+            }
         };
         Ok(Self { place, seen })
     }

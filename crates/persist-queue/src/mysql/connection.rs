@@ -4,7 +4,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, Params};
 
 use super::failure::failure;
-use crate::server::{Connection, Fields, Gave, Said, ServerAddress, Value};
+use crate::server::{Connection, Fields, Gave, Said, ServerAddress, Statements, Value};
 
 /// A connection, and where it leads.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(super) struct Driven {
     pub(super) address: ServerAddress,
 }
 
-impl Connection for Driven {
+impl Statements for Driven {
     fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said> {
         let ran = self.connection.query_iter(text).and_then(|mut result| {
             let mut all = Vec::new();
@@ -38,7 +38,9 @@ impl Connection for Driven {
             });
         ran.map_err(|error| failure(&self.address, error))
     }
+}
 
+impl Connection for Driven {
     fn is_alive(&mut self) -> bool {
         self.connection.ping().is_ok()
     }

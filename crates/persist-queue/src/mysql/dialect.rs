@@ -114,8 +114,8 @@ impl Dialect for MySqlDialect {
         )
     }
 
-    fn insert(&self, _table: &Table, text: String) -> String {
-        text
+    fn insert(&self, table: &Table, text: String) -> String {
+        self.telling(table, text)
     }
 
     fn give_numbers(&self, table: &Table, count: u8) -> String {

@@ -34,8 +34,8 @@ use crate::{Error, Result};
 /// ```
 #[derive(Debug)]
 pub struct ServerAckQueue<M, T, C = DefaultCodec> {
-    pub(super) store: Arc<ServerStore>,
-    pub(super) codec: C,
+    pub(crate) store: Arc<ServerStore>,
+    pub(crate) codec: C,
     make: PhantomData<fn(M) -> M>,
     items: PhantomData<fn(T) -> T>,
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard};
 
 use super::claim::read_all;
+use super::engine::Statements;
 use super::failure::explain;
 use super::lock;
 use super::pool::Pooled;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk::Turn;
+use super::engine::Statements;
 use super::failure::Said;
 use super::open_server::Server;
 use super::schema::{BEGIN, Pick, ROLLBACK};

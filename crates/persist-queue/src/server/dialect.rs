@@ -10,6 +10,11 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// Texts that are always the same.
     fn texts(&self) -> &'static Texts;
 
+    /// Whether a table can be called so; else why not.
+    fn check_name(&self, _name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
     /// A name as SQL takes it, whatever is in it.
     fn quote(&self, name: &str) -> String;
 
@@ -31,9 +36,19 @@ pub trait Dialect: fmt::Debug + Send + Sync {
     /// How the server is made to take so many bytes at a time, as advice.
     fn larger_packets(&self, needed: usize) -> String;
 
-    /// Has an INSERT say which numbers the rows got, where the server does not by itself. Of a unique queue it
-    /// may leave rows out that wait already, or fail.
+    /// As [`Dialect::telling`], for an INSERT. Of a unique queue it may leave rows out that wait already, or fail.
     fn insert(&self, table: &Table, text: String) -> String;
+
+    /// Has a change of rows say which they were and tell others of it, where the server can.
+    fn telling(&self, _table: &Table, change: String) -> String {
+        change
+    }
+
+    /// A statement that tells who listens that the table changed, with the commit of its transaction; empty
+    /// where the server cannot.
+    fn tell(&self, _table: &Table) -> String {
+        String::new()
+    }
 
     /// Has the server give so many numbers out, and never again: the last result is all of them, or the first.
     fn give_numbers(&self, table: &Table, count: u8) -> String;

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
 use super::address::{ServerAddress, UrlParts};
 use super::dialect::Dialect;
 use super::failure::{NotConnected, Said};
+use super::schema::Table;
 use super::value::{Gave, Value};
 
 /// A make of server, as the types of its queues name it.
@@ -56,16 +58,35 @@ impl Hash for dyn Engine {
     }
 }
 
-/// A connection to a server.
-pub trait Connection: fmt::Debug + Send {
-    /// Has the server carry out all statements of a text, in one round trip.
+/// Has a server carry out statements.
+pub trait Statements {
+    /// All statements of a text, in one round trip.
     fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said>;
 
-    /// Has the server carry out one statement with parameters.
+    /// One statement with parameters.
     fn execute(&mut self, statement: &str, parameters: Vec<Value>) -> Result<Gave, Said>;
 
+    /// As [`Statements::run`], of the last statement only.
+    fn run_last(&mut self, text: &str) -> Result<Gave, Said> {
+        Ok(self.run(text)?.pop().unwrap_or_default())
+    }
+}
+
+/// A connection to a server.
+pub trait Connection: Statements + fmt::Debug + Send {
     /// Whether the server still answers.
     fn is_alive(&mut self) -> bool;
+
+    /// Begins to hear what changes a table, where the server tells it: see [`Dialect::tell`].
+    fn listen(&mut self, _table: &Table) -> Result<(), Said> {
+        Ok(())
+    }
+
+    /// Waits at most so long for a change of a table. Says whether there was one.
+    fn hear(&mut self, limit: Duration) -> Result<bool, Said> {
+        std::thread::sleep(limit);
+        Ok(false)
+    }
 }
 
 /// What differs from server to server.

@@ -1,6 +1,7 @@
 //! Writing what an object has kept to itself: see [`super::batch`].
 
 use super::batch::{Pending, State, TRIALS};
+use super::engine::Statements;
 use super::failure::{Said, explain};
 use super::schema::{BEGIN, COMMIT};
 use super::store::Attachment;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::claim::Picked;
 use super::desk::Ticket;
+use super::engine::Statements;
 use super::shared::Owner;
 use super::store::{Attachment, ServerStore, ask, work};
 use super::trip::{Claimed, Fate};

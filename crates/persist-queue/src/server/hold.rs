@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::claim::read;
 use super::desk::Ticket;
+use super::engine::Statements;
 use super::failure::{Failure, Said, explain};
 use super::pool::Pooled;
 use super::schema::{BEGIN, COMMIT, Pick, ROLLBACK};

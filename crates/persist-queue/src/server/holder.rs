@@ -12,6 +12,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
+use super::engine::Statements;
 use super::failure::Said;
 use super::lock;
 use super::open_server::Server;

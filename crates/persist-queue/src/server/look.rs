@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::batch::Batch;
 use super::claim::read;
+use super::engine::Statements;
 use super::failure::Said;
 use super::schema::Pick;
 use super::store::{Attachment, ServerStore, work};

@@ -27,6 +27,8 @@ mod open_server;
 mod options;
 mod pool;
 mod put;
+#[cfg(feature = "postgres")]
+mod put_within;
 mod queue;
 mod resume;
 mod schema;
@@ -58,7 +60,7 @@ pub use view::ServerView;
 // What an engine is made of.
 pub(crate) use address::UrlParts;
 pub(crate) use dialect::{Dialect, Texts};
-pub(crate) use engine::{Abilities, Connection, Engine};
+pub(crate) use engine::{Abilities, Connection, Engine, Statements};
 pub(crate) use failure::{
     FOR_THE_MOMENT, Failure, NotConnected, Said, is_resolving, unreachable, unresolved,
 };

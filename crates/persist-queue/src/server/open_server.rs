@@ -7,12 +7,12 @@ use std::sync::{Arc, LazyLock, Mutex, Weak};
 use std::time::{Duration, Instant};
 
 use super::address::ServerAddress;
-use super::engine::Abilities;
+use super::engine::{Abilities, Statements};
 use super::failure::{Failure, Said, explain, refused};
 use super::holder::Lives;
 use super::lock;
 use super::pool::{Pool, Pooled};
-use super::schema::Table;
+use super::schema::{ROLLBACK, Table};
 use super::shared::Shared;
 use super::value::{Gave, column, numbers};
 use crate::process::per_process::PerProcess;
@@ -103,6 +103,8 @@ impl Server {
 
     /// A queue, whose table is made where it is missing.
     pub(super) fn queue(self: &Arc<Self>, table: Table, patience: Duration) -> Result<Arc<Shared>> {
+        let named = table.dialect.check_name(&table.name);
+        named.map_err(|why| Error::Invalid(format!("{}: {why}", self.address())))?;
         let known = lock(&self.queues).get(&table.name).and_then(Weak::upgrade);
         if let Some(shared) = known
             && shared.table.kind == table.kind
@@ -124,7 +126,11 @@ impl Server {
         let mut columns = self.columns(table, patience)?;
         if columns.is_empty() {
             self.repeat("make the table in", patience, |session| {
-                session.run(&table.dialect.creation(table))
+                match session.run(&table.dialect.creation(table)) {
+                    // Somebody else has made it in the same moment.
+                    Err(said) if said.is_duplicate() => session.run(ROLLBACK).map(drop),
+                    made => made.map(drop),
+                }
             })?;
             columns = self.columns(table, patience)?;
         }

@@ -35,6 +35,25 @@ pub(super) struct Settings {
     pub(super) ttl: Option<Duration>,
 }
 
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            kind: Kind::Fifo,
+            name: "default".to_owned(),
+            table: None,
+            timeout: Duration::from_secs(10),
+            auto_commit: true,
+            maxsize: 0,
+            auto_resume: true,
+            keep_acked: true,
+            lease: None,
+            max_attempts: None,
+            backoff: Duration::ZERO,
+            ttl: None,
+        }
+    }
+}
+
 impl Settings {
     pub(super) fn table_name_of(&self, acks: bool) -> String {
         self.table.clone().unwrap_or_else(|| self.kind.table_name(acks, &self.name))
@@ -62,21 +81,7 @@ impl<M: Make> Default for ServerOptions<M> {
 impl<M: Make> ServerOptions<M> {
     /// A first-in first-out queue named `default`, 10 seconds of patience, each call a transaction, no size limit.
     pub fn new() -> Self {
-        let settings = Settings {
-            kind: Kind::Fifo,
-            name: "default".to_owned(),
-            table: None,
-            timeout: Duration::from_secs(10),
-            auto_commit: true,
-            maxsize: 0,
-            auto_resume: true,
-            keep_acked: true,
-            lease: None,
-            max_attempts: None,
-            backoff: Duration::ZERO,
-            ttl: None,
-        };
-        Self { settings, make: PhantomData }
+        Self { settings: Settings::default(), make: PhantomData }
     }
 
     /// The order of the items; [`Kind::Fifo`] by default.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::address::ServerAddress;
 use super::connect::connect;
 use super::dialect::Texts;
-use super::engine::Connection;
+use super::engine::{Connection, Statements};
 use super::failure::Said;
 use super::lock;
 use super::schema::{BEGIN, COMMIT, ROLLBACK};
@@ -161,31 +161,6 @@ impl Pooled {
         Self { pool, connection: None, breaks, handed_on: false, in_transaction: false }
     }
 
-    /// Has the server carry out all statements of a text, in one round trip.
-    pub(super) fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said> {
-        self.in_transaction |= text.contains(BEGIN);
-        let ran = self.connection()?.run(text);
-        if ran.is_ok() && (text.ends_with(COMMIT) || text.ends_with(ROLLBACK)) {
-            self.in_transaction = false;
-        }
-        self.noted(ran)
-    }
-
-    /// As [`Pooled::run`], of the last statement only.
-    pub(super) fn run_last(&mut self, text: &str) -> Result<Gave, Said> {
-        Ok(self.run(text)?.pop().unwrap_or_default())
-    }
-
-    /// Has the server carry out one statement with parameters.
-    pub(super) fn execute(
-        &mut self,
-        statement: &str,
-        parameters: Vec<Value>,
-    ) -> Result<Gave, Said> {
-        let ran = self.connection()?.execute(statement, parameters);
-        self.noted(ran)
-    }
-
     pub(super) fn texts(&self) -> &'static Texts {
         self.pool.address.engine.dialect().texts()
     }
@@ -229,6 +204,22 @@ impl Pooled {
         if self.connection.is_some() && self.run(ROLLBACK).is_err() {
             self.give_up();
         }
+    }
+}
+
+impl Statements for Pooled {
+    fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said> {
+        self.in_transaction |= text.contains(BEGIN);
+        let ran = self.connection()?.run(text);
+        if ran.is_ok() && (text.ends_with(COMMIT) || text.ends_with(ROLLBACK)) {
+            self.in_transaction = false;
+        }
+        self.noted(ran)
+    }
+
+    fn execute(&mut self, statement: &str, parameters: Vec<Value>) -> Result<Gave, Said> {
+        let ran = self.connection()?.execute(statement, parameters);
+        self.noted(ran)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::engine::Statements;
 use super::failure::{Failure, Said, explain};
 use super::lock;
 use super::open_server::Unmade;
@@ -151,9 +152,9 @@ impl Attachment {
         chunks: &[&[Put]],
         note: Option<&Note<'_>>,
     ) -> Result<Option<Vec<Option<i64>>>, Said> {
-        let (table, maxsize) = (&self.shared.table, self.options.maxsize);
+        let maxsize = self.options.maxsize;
         if maxsize > 0 {
-            let text = format!("{BEGIN}; {}", table.stored(maxsize));
+            let text = format!("{BEGIN}; {}", self.shared.table.stored(maxsize));
             let stored: u64 = one(session.run_last(&text)?)?.unwrap_or(0);
             if stored + count as u64 > maxsize {
                 return Ok(None);
@@ -164,9 +165,35 @@ impl Attachment {
         if let Some(note) = note {
             self.note_in(session, note)?;
         }
-        let mut ids = Vec::with_capacity(count);
+        self.insert_chunks(session, chunks).map(Some)
+    }
+
+    /// Puts an item in a transaction of somebody else's. Nothing where there is no room.
+    #[cfg(feature = "postgres")]
+    pub(super) fn insert_within(
+        &self,
+        transaction: &mut dyn Statements,
+        item: &Put,
+    ) -> Result<Option<Vec<Option<i64>>>, Said> {
+        let maxsize = self.options.maxsize;
+        if maxsize > 0 {
+            let text = self.shared.table.stored(maxsize);
+            let stored: u64 = one(transaction.run_last(&text)?)?.unwrap_or(0);
+            if stored >= maxsize {
+                return Ok(None);
+            }
+        }
+        self.insert_chunks(transaction, &[std::slice::from_ref(item)]).map(Some)
+    }
+
+    fn insert_chunks(
+        &self,
+        session: &mut dyn Statements,
+        chunks: &[&[Put]],
+    ) -> Result<Vec<Option<i64>>, Said> {
+        let mut ids = Vec::new();
         for chunk in chunks {
-            if table.kind == Kind::Unique {
+            if self.shared.table.kind == Kind::Unique {
                 for item in *chunk {
                     ids.push(self.insert_once(session, item)?);
                 }
@@ -174,10 +201,14 @@ impl Attachment {
                 ids.extend(self.insert_chunk(session, chunk)?);
             }
         }
-        Ok(Some(ids))
+        Ok(ids)
     }
 
-    fn insert_chunk(&self, session: &mut Pooled, chunk: &[Put]) -> Result<Vec<Option<i64>>, Said> {
+    fn insert_chunk(
+        &self,
+        session: &mut dyn Statements,
+        chunk: &[Put],
+    ) -> Result<Vec<Option<i64>>, Said> {
         let mut values = Vec::with_capacity(chunk.len() * 2);
         for item in chunk {
             self.push_values(&mut values, item);
@@ -188,7 +219,7 @@ impl Attachment {
     }
 
     /// Nothing where it waits already.
-    fn insert_once(&self, session: &mut Pooled, item: &Put) -> Result<Option<i64>, Said> {
+    fn insert_once(&self, session: &mut dyn Statements, item: &Put) -> Result<Option<i64>, Said> {
         let table = &self.shared.table;
         if let Some(also) = &item.also {
             let found = session.execute(&table.with_data(), vec![also.as_slice().into()])?;

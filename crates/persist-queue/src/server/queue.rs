@@ -32,8 +32,8 @@ use crate::{Error, Result};
 /// [`ServerOptions::auto_commit`] says otherwise.
 #[derive(Debug)]
 pub struct ServerQueue<M, T, C = DefaultCodec> {
-    pub(super) store: Arc<ServerStore>,
-    pub(super) codec: C,
+    pub(crate) store: Arc<ServerStore>,
+    pub(crate) codec: C,
     make: PhantomData<fn(M) -> M>,
     items: PhantomData<fn(T) -> T>,
 }

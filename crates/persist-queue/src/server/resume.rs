@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::engine::Statements;
 use super::failure::Said;
 use super::pool::Pooled;
 use super::schema_resume::{NAME, note as noting, noted};

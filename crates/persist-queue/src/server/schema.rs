@@ -42,6 +42,14 @@ impl Table {
         Self { dialect, kind, acks, quoted: dialect.quote(&name), name }
     }
 
+    /// What stands before a change that others may wait for, in the same transaction.
+    pub(super) fn telling(&self) -> String {
+        match self.dialect.tell(self) {
+            tell if tell.is_empty() => tell,
+            tell => tell + "; ",
+        }
+    }
+
     /// Milliseconds since 1970, by the server's clock.
     pub(super) fn now(&self) -> &'static str {
         self.dialect.texts().now
@@ -171,7 +179,8 @@ impl Table {
     /// Replaces the data of a row: data, number.
     pub(super) fn update(&self) -> String {
         let (data, id) = (self.dialect.mark(1), self.dialect.mark(2));
-        format!("UPDATE {} SET data = {data} WHERE _id = {id}", self.quoted)
+        let text = format!("UPDATE {} SET data = {data} WHERE _id = {id}", self.quoted);
+        self.dialect.telling(self, text)
     }
 
     /// Whether a row is there, waiting.

@@ -158,8 +158,9 @@ impl Table {
     pub(super) fn resume(&self, holder: &str, max_attempts: Option<u32>) -> String {
         let (status, expires) = given_back(max_attempts);
         format!(
-            "UPDATE {} SET expires = {expires}, status = {status}, due = NULL, holder = NULL \
+            "{}UPDATE {} SET expires = {expires}, status = {status}, due = NULL, holder = NULL \
              WHERE status = {HELD} AND holder = '{holder}'",
+            self.telling(),
             self.quoted
         )
     }
@@ -174,8 +175,9 @@ impl Table {
 
     pub(super) fn requeue(&self, ids: &[i64]) -> String {
         format!(
-            "UPDATE {} SET status = {NEW}, attempts = 0, due = NULL, expires = NULL \
+            "{}UPDATE {} SET status = {NEW}, attempts = 0, due = NULL, expires = NULL \
              WHERE status = {DEAD} AND _id IN ({})",
+            self.telling(),
             self.quoted,
             list(ids)
         )

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::claim::read;
+use super::engine::Statements;
 use super::failure::{Said, explain};
 use super::open_server::Unmade;
 use super::pool::Pooled;
@@ -239,6 +240,10 @@ impl Attachment {
         let alone = statements.len() == 1 && !moves;
         if !alone {
             statements.insert(0, BEGIN.to_owned());
+        }
+        let tell = self.shared.table.dialect.tell(&self.shared.table);
+        if matches!(settlement, Settlement::Back { .. } | Settlement::Undone) && !tell.is_empty() {
+            statements.push(tell);
         }
         if !alone && !moves {
             statements.push(COMMIT.to_owned());

@@ -20,6 +20,8 @@ use super::schema::Table;
 use super::shared::Shared;
 use super::watch::UNTIL_WOKEN;
 use crate::process::per_process::PerProcess;
+#[cfg(feature = "sqlite")]
+use crate::sql::QueueTable;
 use crate::sql::aside;
 use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Error, Result};
@@ -64,6 +66,14 @@ impl ServerStore {
         Self::with(address, options.settings, acks)
     }
 
+    /// A queue with the options that are the default.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn at(address: &ServerAddress, table: &QueueTable, maxsize: u64) -> Result<Self> {
+        let (kind, name) = (table.flavour.kind, table.name.clone());
+        let settings = Settings { kind, name, maxsize, ..Settings::default() };
+        Self::with(address, settings, table.flavour.acks)
+    }
+
     fn with(address: &ServerAddress, settings: Settings, acks: bool) -> Result<Self> {
         let options = Arc::new(settings);
         let attachment = Arc::new(Attachment::new(address, &options, acks)?);
@@ -75,6 +85,11 @@ impl ServerStore {
             options,
             acks,
         })
+    }
+
+    #[cfg(feature = "postgres")]
+    pub(crate) fn address(&self) -> &ServerAddress {
+        &self.address
     }
 
     /// Another object on this queue, which keeps what it takes until it is done: see

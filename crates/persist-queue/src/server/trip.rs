@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::desk::Turn;
+use super::engine::Statements;
 use super::failure::{Said, explain};
 use super::lock;
 use super::open_server::{Server, Unmade};

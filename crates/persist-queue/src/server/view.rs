@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::ServerAddress;
 use super::claim::read;
 use super::dialect::Dialect;
-use super::engine::Make;
+use super::engine::Statements;
 use super::failure::Said;
 use super::open_server::Server;
 use super::schema::Table;
@@ -28,7 +28,7 @@ impl ServerView {
     ///
     /// # Errors
     /// [`Error::Connect`](crate::Error::Connect), [`Error::Database`](crate::Error::Database).
-    pub fn open<M: Make>(address: &Address<M>) -> Result<Self> {
+    pub fn open(address: &ServerAddress) -> Result<Self> {
         Ok(Self { server: Server::open(address)? })
     }
 

@@ -1,10 +1,14 @@
 //! Looking for what other machines do, for as long as somebody here waits: one thread a table asks the
 //! server at intervals that grow from 5 to 100 milliseconds, and begin anew whenever there was something.
-//! What this process does itself wakes its callers without it.
+//! What this process does itself wakes its callers without it. Where the server tells of changes it is looked
+//! when it does, and otherwise every two seconds.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::connect::connect;
+use super::engine::Connection;
+use super::engine::Statements;
 use super::lock;
 use super::open_server::Server;
 use super::shared::Shared;
@@ -64,9 +68,13 @@ impl Watch {
         lock(&self.state).pause = SHORTEST;
     }
 
-    fn rest(&self, time: Duration) {
+    /// Sleeps until somebody waits, or for so long.
+    fn rest(&self, shared: &Shared, time: Duration) {
         let state = lock(&self.state);
-        drop(self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner));
+        // Who waits now has called, or calls, under this lock.
+        if !shared.signals.are_awaited() {
+            drop(self.changed.wait_timeout(state, time).unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     /// The pause before the next look.
@@ -86,37 +94,49 @@ impl Watch {
 }
 
 fn watch(server: &Weak<Server>, shared: &Weak<Shared>, patience: Duration) {
+    let mut ear = Ear::default();
     loop {
         let (Some(server), Some(shared)) = (server.upgrade(), shared.upgrade()) else { return };
         if !shared.signals.are_awaited() {
-            shared.watch.rest(IDLE);
+            shared.watch.rest(&shared, IDLE);
             if !shared.signals.are_awaited() && shared.watch.end(&shared) {
                 return;
             }
             continue;
         }
+        // First: what comes behind the look is heard.
+        ear.listen(&server, &shared);
         let next = match look(&server, &shared, patience) {
             Ok(next) => next,
             Err(error) => {
                 // Those who wait find out by themselves, and say it to their callers.
                 tracing::debug!(%error, "a look for changes failed");
                 shared.signals.notify_all();
-                LONGEST
+                Next { due: None, quiet: false }
             }
         };
         drop(server);
-        std::thread::sleep(next.min(shared.watch.pause()));
+        ear.wait(&shared, next);
     }
 }
 
-/// Wakes those for whom there is something; gives when there may be more.
-fn look(server: &Server, shared: &Shared, patience: Duration) -> Result<Duration> {
+/// When to look again.
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    /// When something waits by itself.
+    due: Option<Duration>,
+    /// All that may come otherwise is told by the server, where it can.
+    quiet: bool,
+}
+
+/// Wakes those for whom there is something.
+fn look(server: &Server, shared: &Shared, patience: Duration) -> Result<Next> {
     let signals = &shared.signals;
     signals.space.notify_all();
     signals.done.notify_all();
     let waiting = signals.items.waiting();
     if waiting == 0 {
-        return Ok(LONGEST);
+        return Ok(Next { due: None, quiet: false });
     }
     let except = shared.except();
     let (there, due) = server.repeat("look for items in", patience, |session| {
@@ -138,6 +158,54 @@ fn look(server: &Server, shared: &Shared, patience: Duration) -> Result<Duration
     for _ in 0..there.max(usize::from(is_due)) {
         signals.items.notify_one();
     }
-    let until_due = due.filter(|due| *due > 0).map(|due| Duration::from_millis(due.unsigned_abs()));
-    Ok(until_due.unwrap_or(LONGEST))
+    let due = due.filter(|due| *due > 0).map(|due| Duration::from_millis(due.unsigned_abs()));
+    // What is there and locked by somebody may be let go without a word.
+    Ok(Next { due, quiet: there == 0 && !is_due })
+}
+
+/// What hears of changes, where the server tells them.
+#[derive(Debug, Default)]
+struct Ear(Option<Box<dyn Connection>>);
+
+impl Ear {
+    /// Sees to it that there is a connection that listens.
+    fn listen(&mut self, server: &Server, shared: &Shared) {
+        let table = &shared.table;
+        if self.0.is_some() || table.dialect.tell(table).is_empty() {
+            return;
+        }
+        // Beside those of the pool, so that it is there also when all are in use.
+        let Ok(mut connection) = connect(server.address()) else { return };
+        match connection.listen(table) {
+            Ok(()) => self.0 = Some(connection),
+            Err(error) => tracing::debug!(%error, "changes are looked for and not heard of"),
+        }
+    }
+
+    /// Waits until it is time for another look.
+    fn wait(&mut self, shared: &Shared, next: Next) {
+        let Some(connection) = &mut self.0 else {
+            return std::thread::sleep(next.due.unwrap_or(LONGEST).min(shared.watch.pause()));
+        };
+        let signals = &shared.signals;
+        let longest = if next.quiet { UNTIL_WOKEN } else { shared.watch.pause() };
+        let until = Instant::now() + next.due.unwrap_or(UNTIL_WOKEN).min(longest);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match connection.hear(left.min(LONGEST)) {
+                Ok(true) => return shared.watch.stir(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::debug!(%error, "changes are not heard of any more");
+                    self.0 = None;
+                    return;
+                }
+            }
+            // Nobody tells of room, and of the end of all work.
+            let looks = signals.space.is_awaited() || signals.done.is_awaited();
+            if left <= LONGEST || looks || !signals.are_awaited() {
+                return;
+            }
+        }
+    }
 }

@@ -119,7 +119,7 @@ fn a_name_cannot_break_out() {
             }
         }
     }
-    let tables: Vec<String> = database.connection().query("SHOW TABLES").unwrap();
+    let tables = database.tables();
     assert_eq!(tables.len(), 6, "{tables:?}");
 }
 
@@ -138,7 +138,7 @@ fn a_table_of_another_kind_is_refused() {
 fn old_table(database: &Database) {
     let text = "CREATE TABLE queue_old (_id INTEGER PRIMARY KEY AUTO_INCREMENT, data BLOB, \
                 timestamp FLOAT)";
-    database.connection().query_drop(text).unwrap();
+    database.driver().query_drop(text).unwrap();
 }
 
 fn old_queue(database: &Database) -> MySqlQueue<Vec<u8>, Bytes> {
@@ -158,7 +158,7 @@ fn an_item_that_an_old_table_cannot_hold_is_refused_with_the_statement_that_help
     assert_eq!(refused.item.len(), 65_536);
     let statement = &remedy[remedy.find("ALTER TABLE").unwrap()..];
     assert_eq!(queue.len().unwrap(), 1);
-    database.connection().query_drop(statement).unwrap();
+    database.driver().query_drop(statement).unwrap();
     queue.put(vec![2; 65_536]).unwrap();
     assert_eq!(queue.get().unwrap().len(), 65_535);
     assert_eq!(queue.get().unwrap().len(), 65_536);

@@ -1,22 +1,37 @@
 //! Queues on a MySQL server, a real one: see `support/mysql.rs`.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../servers/ack.rs"]
 mod ack;
 #[cfg(feature = "sqlite")]
+#[path = "../servers/any.rs"]
 mod any;
+#[path = "../servers/batch.rs"]
 mod batch;
+#[path = "../servers/contention.rs"]
 mod contention;
 mod errors;
+#[path = "../servers/plain.rs"]
 mod plain;
+#[path = "../servers/processes.rs"]
 mod processes;
+#[path = "../servers/restart.rs"]
 mod restart;
 #[path = "../support/mysql.rs"]
 mod server;
 #[cfg(feature = "tokio")]
+#[path = "../servers/tasks.rs"]
 mod tasks;
 mod tls;
 
-use persist_queue::{MySqlOptions, MySqlQueue};
+// What the tests in `servers` are about here.
+#[cfg(feature = "tokio")]
+use persist_queue::AsyncMySqlQueue as AsyncQueue;
+use persist_queue::mysql::MySqlStore as Store;
+use persist_queue::{
+    MySqlAckQueue as AckQueue, MySqlAddress as Address, MySqlOptions as Options,
+    MySqlQueue as Queue,
+};
 use server::Database;
 
 /// A database of a test's own, or the end of the test where there is no server.
@@ -30,7 +45,7 @@ macro_rules! database_or_return {
     };
 }
 
-fn open<T>(database: &Database, options: MySqlOptions) -> MySqlQueue<T>
+fn open<T>(database: &Database, options: Options) -> Queue<T>
 where
     persist_queue::codec::MessagePack: persist_queue::Codec<T>,
 {

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use mysql::prelude::Queryable;
-use persist_queue::any::{self, AnyQueue, AnyView, Locator, Opening, Place};
+use persist_queue::any::{self, AnyQueue, AnyView, Locator, Opening};
 use persist_queue::sql::{Flavour, PutOptions};
 use persist_queue::wait::{Thread, now};
 use persist_queue::{Durability, Error, Wait};
 
 use crate::database_or_return;
-use crate::server::Database;
+use crate::server::{Database, UNNAMED};
 
 fn url(database: &Database, behind: &str) -> String {
     format!("{}{behind}", database.url())
@@ -77,11 +76,7 @@ fn a_look_changes_nothing_and_sees_what_a_queue_knows() {
     let held = queue.take(1, Wait::No).unwrap();
     let late = PutOptions { delay: Some(Duration::from_secs(100)), ..PutOptions::default() };
     open(&jobs).put(&bytes(&["late"]), late, Wait::No).unwrap();
-    let mut connection = database.connection();
-    let checksum = |connection: &mut mysql::Conn| -> (String, u64) {
-        connection.query_first("CHECKSUM TABLE ack_queue_jobs").unwrap().unwrap()
-    };
-    let before = checksum(&mut connection);
+    let before = database.checksum("ack_queue_jobs");
     let mut view = look(&url(&database, ""));
     let stats = view.stats().unwrap();
     let counts = (stats.depth, stats.in_flight, stats.acked, stats.delayed, stats.dead);
@@ -97,14 +92,13 @@ fn a_look_changes_nothing_and_sees_what_a_queue_knows() {
     let put_at = all[0].timestamp.unwrap();
     let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
     assert!(put_at <= now && put_at > now - 100.0, "{put_at}");
-    assert_eq!(checksum(&mut connection), before);
+    assert_eq!(database.checksum("ack_queue_jobs"), before);
     held.finish().unwrap();
     let missing = url(&database, "#mail?kind=fifo");
     let error = AnyView::open(&missing.parse().unwrap()).unwrap_err();
     assert!(matches!(error, Error::NotFound { .. }), "{error}");
     assert!(error.to_string().contains("#jobs?kind=ack"), "{error}");
-    let tables: Vec<String> = connection.query("SHOW TABLES").unwrap();
-    assert_eq!(tables, ["ack_queue_jobs"]);
+    assert_eq!(database.tables(), ["ack_queue_jobs"]);
 }
 
 #[test]
@@ -123,23 +117,18 @@ fn rows_of_many_pages_are_each_seen_once() {
 #[test]
 fn one_queue_needs_no_name_and_all_are_listed() {
     let database = database_or_return!();
-    let bare = url(&database, "");
-    // As persist-queue 1.x calls one without a name.
-    let Place::MySql { table, .. } = open(&bare).place().clone() else { panic!() };
-    assert_eq!((table.name.as_str(), table.flavour), ("sql", Flavour::default()));
+    let (bare, unnamed) = (url(&database, ""), format!("#{UNNAMED}?kind=fifo"));
+    let table = open(&bare).place().table().unwrap().clone();
+    assert_eq!((table.name.as_str(), table.flavour), (UNNAMED, Flavour::default()));
     put(&open(&url(&database, "#jobs?kind=ack-filo")), &["a"]);
     let error = any::open(&bare, &Opening::new()).unwrap_err().to_string();
-    assert!(error.contains("#jobs?kind=ack-filo") && error.contains("#sql?kind=fifo"), "{error}");
-    let mut connection = database.connection();
-    connection.query_drop("CREATE TABLE queue_of_people (name TEXT)").unwrap();
+    assert!(error.contains("#jobs?kind=ack-filo") && error.contains(&unnamed), "{error}");
+    database.connection().run("CREATE TABLE queue_of_people (name TEXT)");
     let listed = |locator: &str| -> Vec<String> {
         let locator: Locator = locator.parse().unwrap();
         any::list(&locator, 0).unwrap().iter().map(|one| one.locator.to_string()).collect()
     };
-    assert_eq!(
-        listed(&bare),
-        [url(&database, "#jobs?kind=ack-filo"), url(&database, "#sql?kind=fifo")]
-    );
+    assert_eq!(listed(&bare), [url(&database, "#jobs?kind=ack-filo"), url(&database, &unnamed)]);
     assert_eq!(listed(&url(&database, "#jobs")), [url(&database, "#jobs?kind=ack-filo")]);
 }
 
@@ -197,11 +186,11 @@ fn who_goes_on_waits_for_a_put_that_is_not_over() {
     let queue = open(&url);
     queue.resumable("run").unwrap().put(&bytes(&["a"]), PutOptions::default(), Wait::No).unwrap();
     let mut late = database.connection();
-    late.query_drop("BEGIN; UPDATE persistq_resume SET done = 2").unwrap();
-    late.query_drop("INSERT INTO queue_q (data, timestamp) VALUES ('b', 0)").unwrap();
+    late.run("BEGIN; UPDATE persistq_resume SET done = 2");
+    late.run("INSERT INTO queue_q (data, timestamp) VALUES ('b', 0)");
     let commit = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
-        late.query_drop("COMMIT").unwrap();
+        late.run("COMMIT");
     });
     assert_eq!(queue.resumable("run").unwrap().done(), 2);
     commit.join().unwrap();

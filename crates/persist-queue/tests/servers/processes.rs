@@ -6,20 +6,20 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use persist_queue::Wait;
 use persist_queue::sql::{PutOptions, Status, Which};
-use persist_queue::{MySqlAddress, MySqlOptions, Wait};
 
-use crate::database_or_return;
 use crate::server::Database;
+use crate::{Address, Options, database_or_return};
 
-const ROLE: &str = "PERSIST_QUEUE_MYSQL_ROLE";
+const ROLE: &str = "PERSIST_QUEUE_SERVER_ROLE";
 
 /// What a child process does. In the test binary itself there is nothing to do.
 #[test]
 fn child() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let (role, url) = role.split_once(' ').unwrap();
-    let address = MySqlAddress::from_url(url).unwrap();
+    let address = Address::from_url(url).unwrap();
     match role {
         "drain" => drain(&address),
         "drain-unlocked" => drain(&address.skip_locked(false)),
@@ -29,8 +29,8 @@ fn child() {
 }
 
 /// Four threads take what is there, and tell each number.
-fn drain(address: &MySqlAddress) {
-    let queue = MySqlOptions::new().open::<u64>(address).unwrap();
+fn drain(address: &Address) {
+    let queue = Options::new().open::<u64>(address).unwrap();
     let take = || std::iter::from_fn(|| queue.try_get().unwrap()).collect::<Vec<_>>();
     let all: Vec<u64> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
@@ -43,8 +43,8 @@ fn drain(address: &MySqlAddress) {
 }
 
 /// Takes, tells, and acknowledges, until it is killed or nothing comes.
-fn work(address: &MySqlAddress) {
-    let queue = MySqlOptions::new().open_ack::<u64>(address).unwrap();
+fn work(address: &Address) {
+    let queue = Options::new().open_ack::<u64>(address).unwrap();
     let wait = Wait::For(Duration::from_millis(500));
     while let Some(held) = queue.get_with(wait, Which::Next, None).unwrap() {
         let item = held.ack().unwrap();
@@ -71,7 +71,7 @@ fn told(child: &mut Child) -> Vec<u64> {
 }
 
 fn drain_with(database: &Database, role: &str, count: u64) {
-    let queue = MySqlOptions::new().open::<u64>(&database.address()).unwrap();
+    let queue = Options::new().open::<u64>(&database.address()).unwrap();
     queue.put_many((0..count).collect(), Wait::No).unwrap();
     let mut children: Vec<_> = (0..4).map(|_| start(database, role)).collect();
     let mut all: Vec<u64> = children.iter_mut().flat_map(told).collect();
@@ -100,7 +100,7 @@ fn a_server_that_cannot_skip_locked_rows_gives_each_row_once_too() {
 #[test]
 fn what_a_killed_process_held_comes_back_and_nothing_else_does() {
     let database = database_or_return!();
-    let queue = MySqlOptions::new().open_ack::<u64>(&database.address()).unwrap();
+    let queue = Options::new().open_ack::<u64>(&database.address()).unwrap();
     let count = 3000;
     queue.put_many((0..count).collect(), PutOptions::default(), Wait::No).unwrap();
     let mut acked = Vec::new();

@@ -2,21 +2,20 @@
 
 use std::time::Duration;
 
-use mysql::prelude::Queryable;
 use persist_queue::sql::{Kind, PutOptions, Status, Which};
-use persist_queue::{AsyncMySqlQueue, Error, MySqlOptions, Wait};
+use persist_queue::{Error, Wait};
 
-use crate::database_or_return;
-use crate::server::Database;
+use crate::server::{Database, bytes};
+use crate::{AsyncQueue, Options, database_or_return};
 
-fn open(database: &Database, options: MySqlOptions) -> AsyncMySqlQueue<u64> {
+fn open(database: &Database, options: Options) -> AsyncQueue<u64> {
     options.open(&database.address()).unwrap().into_async()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tasks_put_and_never_share_an_item() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new());
+    let queue = open(&database, Options::new());
     let mut tasks = Vec::new();
     for task in 0..10_u64 {
         let queue = queue.clone();
@@ -53,7 +52,7 @@ async fn tasks_put_and_never_share_an_item() {
 async fn a_cancelled_get_leaves_its_item() {
     let database = database_or_return!();
     for auto_commit in [true, false] {
-        let queue = open(&database, MySqlOptions::new().auto_commit(auto_commit));
+        let queue = open(&database, Options::new().auto_commit(auto_commit));
         let count = 60;
         queue.put_many((0..count).collect(), Wait::No).await.unwrap();
         queue.task_done().await.unwrap();
@@ -81,7 +80,7 @@ async fn a_cancelled_get_leaves_its_item() {
 #[tokio::test]
 async fn a_cancelled_get_of_an_acknowledged_queue_holds_nothing() {
     let database = database_or_return!();
-    let queue = MySqlOptions::new().open_ack::<u64>(&database.address()).unwrap().into_async();
+    let queue = Options::new().open_ack::<u64>(&database.address()).unwrap().into_async();
     queue.put_many((0..50).collect(), PutOptions::default(), Wait::No).await.unwrap();
     let mut acked = 0;
     for at in 0..100 {
@@ -107,7 +106,7 @@ async fn a_cancelled_get_of_an_acknowledged_queue_holds_nothing() {
 #[tokio::test]
 async fn a_thousand_tasks_wait_and_wake() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new());
+    let queue = open(&database, Options::new());
     let mut tasks = Vec::new();
     for _ in 0..1000 {
         let queue = queue.clone();
@@ -115,9 +114,9 @@ async fn a_thousand_tasks_wait_and_wake() {
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     // Another machine puts.
-    let rows = (0..1000).map(|_| "(X'01', 1)").collect::<Vec<_>>().join(", ");
+    let rows = vec![format!("({}, 1)", bytes(&[1])); 1000].join(", ");
     let text = format!("INSERT INTO queue_default (data, timestamp) VALUES {rows}");
-    database.connection().query_drop(text).unwrap();
+    database.connection().run(&text);
     for task in tasks {
         let item = tokio::time::timeout(Duration::from_secs(60), task).await;
         assert_eq!(item.expect("a task sleeps on").unwrap().unwrap(), 1);
@@ -127,7 +126,7 @@ async fn a_thousand_tasks_wait_and_wake() {
 #[tokio::test]
 async fn closing_ends_all_waits_and_a_delivery_can_be_dropped() {
     let database = database_or_return!();
-    let options = MySqlOptions::new().kind(Kind::Priority);
+    let options = Options::new().kind(Kind::Priority);
     let queue = options.open_ack::<u64>(&database.address()).unwrap().into_async();
     queue.put(1).await.unwrap();
     drop(queue.get().await.unwrap());

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use persist_queue::codec::Bytes;
 use persist_queue::sql::{PutOptions, Status, Which};
-use persist_queue::{Error, MySqlOptions, MySqlQueue, Wait};
+use persist_queue::{Error, Wait};
 
 use crate::server::{Server, is_there};
+use crate::{Options, Queue};
 
 const KILLS: usize = 3;
 
@@ -52,7 +53,7 @@ fn kill_again_and_again(server: &mut Server) {
 
 /// All that is left. The server lets rows of a connection that broke go when it notices, and until then they
 /// are passed over.
-fn rest(queue: &MySqlQueue<Vec<u8>, Bytes>) -> Vec<u64> {
+fn rest(queue: &Queue<Vec<u8>, Bytes>) -> Vec<u64> {
     let (mut rest, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(20));
     while queue.len().unwrap() > 0 {
         let items = queue.get_many(1_000_000, Wait::No).unwrap();
@@ -69,7 +70,7 @@ fn no_item_is_lost_or_taken_twice_and_a_put_of_unknown_fate_says_so() {
     }
     let mut server = Server::start(&[]);
     let database = server.database();
-    let open = || MySqlOptions::new().open_with::<Vec<u8>, _>(&database.address(), Bytes).unwrap();
+    let open = || Options::new().open_with::<Vec<u8>, _>(&database.address(), Bytes).unwrap();
     let queue = open();
     let (stop, puts) = (AtomicBool::new(false), Mutex::new(Puts::default()));
     let (got, doubtful) = (Mutex::new(Vec::new()), Mutex::new(Vec::new()));
@@ -134,8 +135,7 @@ fn what_is_acknowledged_stays_so_and_all_else_comes_back() {
     }
     let mut server = Server::start(&[]);
     let database = server.database();
-    let open =
-        || MySqlOptions::new().open_ack_with::<Vec<u8>, _>(&database.address(), Bytes).unwrap();
+    let open = || Options::new().open_ack_with::<Vec<u8>, _>(&database.address(), Bytes).unwrap();
     let queue = open();
     let count = 20_000_u64;
     queue.put_many((0..count).map(item).collect(), PutOptions::default(), Wait::No).unwrap();

@@ -1,19 +1,18 @@
 //! Queues with `auto_commit` off: what becomes final, when, and who sees it.
 
-use mysql::prelude::Queryable;
+use persist_queue::Wait;
 use persist_queue::sql::{Kind, Which};
-use persist_queue::{MySqlOptions, MySqlQueue, Wait};
 
-use crate::database_or_return;
-use crate::server::Database;
+use crate::server::{Database, SHORT_WAITS, bytes};
+use crate::{Options, Queue, database_or_return};
 
-fn open(database: &Database, kind: Kind) -> MySqlQueue<u32> {
-    MySqlOptions::new().kind(kind).auto_commit(false).open(&database.address()).unwrap()
+fn open(database: &Database, kind: Kind) -> Queue<u32> {
+    Options::new().kind(kind).auto_commit(false).open(&database.address()).unwrap()
 }
 
 /// How many rows others see.
-fn rows(database: &Database) -> u32 {
-    database.connection().query_first("SELECT COUNT(*) FROM queue_default").unwrap().unwrap()
+fn rows(database: &Database) -> i64 {
+    database.connection().numbers("SELECT COUNT(*) FROM queue_default")[0]
 }
 
 #[test]
@@ -24,8 +23,7 @@ fn puts_are_stored_together_under_the_numbers_that_they_were_given() {
     assert!(ids.is_sorted());
     assert_eq!((rows(&database), queue.len().unwrap()), (0, 150));
     queue.task_done().unwrap();
-    let stored: Vec<i64> =
-        database.connection().query("SELECT _id FROM queue_default ORDER BY _id").unwrap();
+    let stored = database.connection().numbers("SELECT _id FROM queue_default ORDER BY _id");
     assert_eq!(stored, ids);
     queue.put(150).unwrap();
     drop(queue);
@@ -103,11 +101,10 @@ fn a_thread_finishes_its_own_items_only() {
         });
     });
     // Still locked, though the transaction of the other's end is over.
-    let other = MySqlOptions::new().open::<u32>(&database.address()).unwrap();
+    let other = Options::new().open::<u32>(&database.address()).unwrap();
     let mut elsewhere = database.connection();
-    elsewhere.query_drop("BEGIN").unwrap();
-    let free: Vec<i64> =
-        elsewhere.query("SELECT _id FROM queue_default FOR UPDATE SKIP LOCKED").unwrap();
+    elsewhere.run("BEGIN");
+    let free = elsewhere.numbers("SELECT _id FROM queue_default FOR UPDATE SKIP LOCKED");
     assert_eq!(free, [0_i64; 0]);
     assert_eq!(other.try_get().unwrap(), None);
     // Who holds nothing finishes the oldest.
@@ -127,12 +124,12 @@ fn another_machine_is_not_given_what_is_taken_and_not_kept_from_the_rest() {
     queue.task_done().unwrap();
     assert_eq!(queue.get().unwrap(), 0);
     let mut elsewhere = database.connection();
-    elsewhere.query_drop("SET innodb_lock_wait_timeout = 1; BEGIN").unwrap();
-    let free: Vec<i64> = elsewhere
-        .query("SELECT _id FROM queue_default ORDER BY _id FOR UPDATE SKIP LOCKED")
-        .unwrap();
+    elsewhere.run(SHORT_WAITS);
+    elsewhere.run("BEGIN");
+    let free =
+        elsewhere.numbers("SELECT _id FROM queue_default ORDER BY _id FOR UPDATE SKIP LOCKED");
     assert_eq!(free, [2, 3]);
-    elsewhere.query_drop("DELETE FROM queue_default WHERE _id = 2; COMMIT").unwrap();
+    elsewhere.run("DELETE FROM queue_default WHERE _id = 2; COMMIT");
     assert_eq!(queue.get().unwrap(), 2);
 }
 
@@ -140,8 +137,9 @@ fn another_machine_is_not_given_what_is_taken_and_not_kept_from_the_rest() {
 fn a_row_that_is_no_item_stays() {
     let database = database_or_return!();
     let queue = open(&database, Kind::Fifo);
-    let bad = "INSERT INTO queue_default (data, timestamp) VALUES (X'C1', 1)";
-    database.connection().query_drop(bad).unwrap();
+    let bad = bytes(&[0xc1]);
+    let bad = format!("INSERT INTO queue_default (data, timestamp) VALUES ({bad}, 1)");
+    database.connection().run(&bad);
     queue.put(1).unwrap();
     assert!(queue.get().is_err());
     assert_eq!(queue.get().unwrap(), 1);
@@ -159,16 +157,8 @@ fn a_broken_connection_loses_nothing() {
     }
     assert_eq!((queue.get().unwrap(), queue.get().unwrap()), (0, 1));
     queue.put(3).unwrap();
-    let mut admin = database.admin();
-    let text =
-        format!("SELECT id FROM information_schema.processlist WHERE db = '{}'", database.name);
-    let connections: Vec<u64> = admin.query(text).unwrap();
-    assert!(!connections.is_empty());
-    for connection in connections {
-        admin.query_drop(format!("KILL {connection}")).unwrap();
-    }
+    assert!(database.kill_connections() > 0);
     queue.task_done().unwrap();
-    let stored: u32 = rows(&database);
-    assert_eq!(stored, 2);
+    assert_eq!(rows(&database), 2);
     assert_eq!((queue.get().unwrap(), queue.get().unwrap()), (2, 3));
 }

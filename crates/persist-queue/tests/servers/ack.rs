@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use mysql::prelude::Queryable;
 use persist_queue::sql::{Kind, PutOptions, Status, Which};
-use persist_queue::{Error, MySqlAckQueue, MySqlOptions, Wait};
+use persist_queue::{Error, Wait};
 
-use crate::database_or_return;
 use crate::server::Database;
+use crate::{AckQueue, Options, database_or_return};
 
-fn open(database: &Database, options: MySqlOptions) -> MySqlAckQueue<String> {
+fn open(database: &Database, options: Options) -> AckQueue<String> {
     options.open_ack(&database.address()).unwrap()
 }
 
-fn put(queue: &MySqlAckQueue<String>, item: &str) -> i64 {
+fn put(queue: &AckQueue<String>, item: &str) -> i64 {
     queue.put(item.to_owned()).unwrap().unwrap()
 }
 
-fn counts(queue: &MySqlAckQueue<String>) -> [u64; 7] {
+fn counts(queue: &AckQueue<String>) -> [u64; 7] {
     let all = [
         Status::New,
         Status::Ready,
@@ -33,7 +32,7 @@ fn counts(queue: &MySqlAckQueue<String>) -> [u64; 7] {
 #[test]
 fn an_item_stays_until_it_is_acknowledged() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new());
+    let queue = open(&database, Options::new());
     put(&queue, "a");
     put(&queue, "b");
     put(&queue, "c");
@@ -62,7 +61,7 @@ fn each_kind_has_its_order() {
         (Kind::Unique, ["b", "c", "a"]),
         (Kind::Priority, ["a", "b", "c"]),
     ] {
-        let queue = open(&database, MySqlOptions::new().kind(kind));
+        let queue = open(&database, Options::new().kind(kind));
         for (item, priority) in [("b", 1), ("c", 1), ("a", 0)] {
             let options = PutOptions { priority, ..PutOptions::default() };
             queue.put_with(item.to_owned(), options, Wait::No).unwrap();
@@ -79,7 +78,7 @@ fn each_kind_has_its_order() {
 #[test]
 fn a_value_that_was_acknowledged_can_be_queued_again() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new().kind(Kind::Unique));
+    let queue = open(&database, Options::new().kind(Kind::Unique));
     put(&queue, "a");
     assert_eq!(queue.put("a".to_owned()).unwrap(), None);
     let held = queue.get().unwrap();
@@ -94,7 +93,7 @@ fn a_value_that_was_acknowledged_can_be_queued_again() {
 #[test]
 fn a_late_acknowledgement_is_refused() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new().lease(Duration::from_millis(150)));
+    let queue = open(&database, Options::new().lease(Duration::from_millis(150)));
     put(&queue, "a");
     let first = queue.get().unwrap();
     // It comes back by itself, to who waits.
@@ -111,7 +110,7 @@ fn a_late_acknowledgement_is_refused() {
 #[test]
 fn a_lease_that_is_over_refuses_also_where_nobody_else_took_the_item() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new());
+    let queue = open(&database, Options::new());
     put(&queue, "a");
     let lease = Some(Duration::from_millis(50));
     let held = queue.get_with(Wait::No, Which::Next, lease).unwrap().unwrap();
@@ -123,7 +122,7 @@ fn a_lease_that_is_over_refuses_also_where_nobody_else_took_the_item() {
 #[test]
 fn a_delay_is_waited_for() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new());
+    let queue = open(&database, Options::new());
     let delay = Some(Duration::from_millis(300));
     let options = PutOptions { delay, ..PutOptions::default() };
     queue.put_with("later".to_owned(), options, Wait::No).unwrap();
@@ -141,7 +140,7 @@ fn a_delay_is_waited_for() {
 #[test]
 fn an_item_that_goes_to_the_back_has_a_new_number() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new());
+    let queue = open(&database, Options::new());
     let first = put(&queue, "a");
     put(&queue, "b");
     queue.get().unwrap().nack_to_back().unwrap();
@@ -154,7 +153,7 @@ fn an_item_that_goes_to_the_back_has_a_new_number() {
 #[test]
 fn what_was_tried_too_often_is_a_dead_letter() {
     let database = database_or_return!();
-    let options = MySqlOptions::new().max_attempts(2).backoff(Duration::from_millis(100));
+    let options = Options::new().max_attempts(2).backoff(Duration::from_millis(100));
     let queue = open(&database, options);
     let id = put(&queue, "a");
     queue.get().unwrap().nack().unwrap();
@@ -174,7 +173,7 @@ fn what_was_tried_too_often_is_a_dead_letter() {
 #[test]
 fn what_waited_too_long_is_a_dead_letter() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new().ttl(Duration::from_millis(50)));
+    let queue = open(&database, Options::new().ttl(Duration::from_millis(50)));
     put(&queue, "old");
     let ttl = Some(Duration::from_secs(60));
     queue
@@ -188,17 +187,17 @@ fn what_waited_too_long_is_a_dead_letter() {
 #[test]
 fn opening_brings_back_only_what_no_live_holder_has() {
     let database = database_or_return!();
-    let ours = open(&database, MySqlOptions::new());
+    let ours = open(&database, Options::new());
     put(&ours, "a");
     put(&ours, "b");
     let a = ours.get().unwrap();
-    let other = open(&database, MySqlOptions::new());
+    let other = open(&database, Options::new());
     assert_eq!(other.resume().unwrap(), 0);
     let b = other.get().unwrap();
     assert_eq!(b.as_str(), "b");
     std::mem::forget(b);
     drop(other);
-    let third = open(&database, MySqlOptions::new());
+    let third = open(&database, Options::new());
     assert_eq!(third.get().unwrap().as_str(), "b");
     assert_eq!(a.ack().unwrap(), "a");
 }
@@ -206,7 +205,7 @@ fn opening_brings_back_only_what_no_live_holder_has() {
 #[test]
 fn what_is_acknowledged_may_leave_nothing() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new().keep_acked(false));
+    let queue = open(&database, Options::new().keep_acked(false));
     put(&queue, "a");
     queue.get().unwrap().ack().unwrap();
     assert_eq!(counts(&queue), [0; 7]);
@@ -215,14 +214,13 @@ fn what_is_acknowledged_may_leave_nothing() {
 #[test]
 fn the_latest_acknowledged_can_be_kept() {
     let database = database_or_return!();
-    let queue = open(&database, MySqlOptions::new());
+    let queue = open(&database, Options::new());
     for item in ["a", "b", "c", "d"] {
         put(&queue, item);
         queue.get().unwrap().ack().unwrap();
     }
     assert_eq!(queue.clear_acked(Some(2), 1).unwrap(), 2);
-    let left: Vec<i64> =
-        database.connection().query("SELECT _id FROM ack_queue_default ORDER BY _id").unwrap();
+    let left = database.connection().numbers("SELECT _id FROM ack_queue_default ORDER BY _id");
     assert_eq!(left, [1, 4]);
 }
 
@@ -230,7 +228,7 @@ fn the_latest_acknowledged_can_be_kept() {
 fn an_item_is_taken_by_its_number_or_behind_another() {
     let database = database_or_return!();
     for kind in [Kind::Fifo, Kind::Filo, Kind::Priority] {
-        let queue = open(&database, MySqlOptions::new().kind(kind));
+        let queue = open(&database, Options::new().kind(kind));
         let ids: Vec<_> = ["a", "b", "c"].into_iter().map(|item| put(&queue, item)).collect();
         let b = queue.get_with(Wait::No, Which::Id(ids[1]), None).unwrap().unwrap();
         assert_eq!(b.as_str(), "b");
@@ -252,7 +250,7 @@ fn an_item_is_taken_by_its_number_or_behind_another() {
 #[test]
 fn threads_never_hold_the_same_item() {
     let database = database_or_return!();
-    let queue = MySqlOptions::new().open_ack::<u64>(&database.address()).unwrap();
+    let queue = Options::new().open_ack::<u64>(&database.address()).unwrap();
     let count = 1000;
     queue.put_many((0..count).collect(), PutOptions::default(), Wait::No).unwrap();
     let take = || queue.try_get().unwrap().map(|one| one.ack().unwrap());
