@@ -65,7 +65,9 @@ pub(crate) use failure::{
     FOR_THE_MOMENT, Failure, NotConnected, Said, is_resolving, unreachable, unresolved,
 };
 pub(crate) use schema::Table;
-pub(crate) use value::{Fields, Gave, Value, column};
+#[cfg(feature = "mysql")]
+pub(crate) use value::column;
+pub(crate) use value::{Fields, Gave, Value};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
