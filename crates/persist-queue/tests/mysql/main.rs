@@ -23,6 +23,8 @@ mod server;
 #[path = "../servers/tasks.rs"]
 mod tasks;
 mod tls;
+#[path = "../servers/unknown.rs"]
+mod unknown;
 
 // What the tests in `servers` are about here.
 #[cfg(feature = "tokio")]

@@ -24,6 +24,8 @@ mod server;
 #[path = "../servers/tasks.rs"]
 mod tasks;
 mod tls;
+#[path = "../servers/unknown.rs"]
+mod unknown;
 mod wake;
 
 // What the tests in `servers` are about here.
