@@ -17,14 +17,15 @@ use crate::sql::{Held, PutOptions, Row, Settlement, Status, Which, encode, encod
 use crate::wait::{Thread, Wait, now};
 use crate::{Error, Result};
 
-/// A queue on a MySQL or MariaDB server that keeps each item until it is acknowledged.
+/// A queue on a database server that keeps each item until it is acknowledged: `MySqlAckQueue` and
+/// `PostgresAckQueue` are names for it.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use persist_queue::{ServerAddress, ServerOptions};
+/// use persist_queue::{MySqlAddress, MySqlOptions};
 ///
-/// let address = ServerAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = ServerOptions::new().open_ack(&address)?;
+/// let address = MySqlAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = MySqlOptions::new().open_ack(&address)?;
 /// queue.put("a page to fetch".to_owned())?;
 /// let delivery = queue.get()?;
 /// println!("{}", *delivery);

@@ -14,14 +14,14 @@ use crate::sql::{PutOptions, Row, Undecoded, Which, encode, encode_all};
 use crate::wait::{Thread, Wait, now, this_thread};
 use crate::{Error, Result};
 
-/// A queue on a MySQL or MariaDB server, for any number of machines.
+/// A queue on a database server, for any number of machines: `MySqlQueue` and `PostgresQueue` are names for it.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// use persist_queue::{ServerAddress, ServerOptions};
+/// use persist_queue::{MySqlAddress, MySqlOptions};
 ///
-/// let address = ServerAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = ServerOptions::new().open(&address)?;
+/// let address = MySqlAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = MySqlOptions::new().open(&address)?;
 /// queue.put("one".to_owned())?;
 /// assert_eq!(queue.get()?, "one");
 /// # Ok(())

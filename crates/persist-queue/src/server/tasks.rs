@@ -23,8 +23,8 @@ use crate::{Error, Result};
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let address = persist_queue::ServerAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = persist_queue::ServerOptions::new().open::<String>(&address)?.into_async();
+/// # let address = persist_queue::MySqlAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = persist_queue::MySqlOptions::new().open::<String>(&address)?.into_async();
 /// queue.put("one".to_owned()).await?;
 /// assert_eq!(queue.get().await?, "one");
 /// # Ok(())
@@ -234,8 +234,8 @@ where
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let address = persist_queue::ServerAddress::new("db.example", "jobs", "secret", "work");
-/// let queue = persist_queue::ServerOptions::new().open_ack::<String>(&address)?.into_async();
+/// # let address = persist_queue::MySqlAddress::new("db.example", "jobs", "secret", "work");
+/// let queue = persist_queue::MySqlOptions::new().open_ack::<String>(&address)?.into_async();
 /// queue.put("a page to fetch".to_owned()).await?;
 /// let delivery = queue.get().await?;
 /// println!("{}", *delivery);
