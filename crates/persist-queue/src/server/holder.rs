@@ -25,6 +25,15 @@ const BEAT: Duration = Duration::from_secs(15);
 /// How long after its start a server's locks say nothing.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// The length of a holder's name.
+const NAME: usize = 16;
+
+/// Whether a name in a table is one of a holder. Another one was written by somebody else, and may be made to
+/// be more than a name in a statement.
+pub(super) fn is_name(found: &str) -> bool {
+    found.len() == NAME && found.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// An object that can hold items.
 #[derive(Debug)]
 pub(super) struct Holder {
@@ -49,7 +58,8 @@ struct State {
 
 impl Holder {
     pub(super) fn new(server: &Server) -> Result<Self> {
-        let name = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let number = RandomState::new().hash_one(std::process::id());
+        let name = format!("{number:0width$x}", width = NAME);
         server.lives.add(&name)?;
         Ok(Self { name, lives: Arc::clone(&server.lives) })
     }

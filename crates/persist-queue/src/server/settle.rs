@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::claim::read;
 use super::engine::Statements;
 use super::failure::{Said, explain};
+use super::holder::is_name;
 use super::open_server::Unmade;
 use super::pool::Pooled;
 use super::schema::{BEGIN, COMMIT};
@@ -186,7 +187,7 @@ impl Attachment {
         let text = self.shared.table.holder_of(id);
         let holder: Option<String> =
             server.repeat("look into", patience, |session| one(session.run_last(&text)?))?;
-        match holder {
+        match holder.filter(|holder| is_name(holder)) {
             Some(holder)
                 if holder != self.holder_name() && !server.is_alive(&holder, patience)? =>
             {
@@ -336,7 +337,7 @@ impl Attachment {
             gave.rows.into_iter().map(read).collect::<Result<Vec<_>, Said>>()
         })?;
         let mut resumed = 0;
-        for holder in holders.into_iter().flatten() {
+        for holder in holders.into_iter().flatten().filter(|holder| is_name(holder)) {
             if !self.server.is_alive(&holder, patience)? {
                 resumed +=
                     self.change("resume", &table.resume(&holder, self.options.max_attempts))?;

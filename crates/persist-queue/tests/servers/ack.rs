@@ -203,6 +203,22 @@ fn opening_brings_back_only_what_no_live_holder_has() {
 }
 
 #[test]
+fn what_a_table_calls_a_holder_is_no_part_of_a_statement() {
+    let database = database_or_return!();
+    let ours = open(&database, Options::new());
+    let forged = put(&ours, "a");
+    put(&ours, "b");
+    let (_a, b) = (ours.get().unwrap(), ours.get().unwrap());
+    let name = "x'' OR ''1''=''1";
+    let forge = format!("UPDATE ack_queue_default SET holder = '{name}' WHERE _id = {forged}");
+    database.connection().run(&forge);
+    let other = open(&database, Options::new());
+    assert_eq!(other.resume().unwrap(), 0);
+    assert!(other.try_get().unwrap().is_none(), "a live holder has it");
+    assert_eq!(b.ack().unwrap(), "b");
+}
+
+#[test]
 fn what_is_acknowledged_may_leave_nothing() {
     let database = database_or_return!();
     let queue = open(&database, Options::new().keep_acked(false));
