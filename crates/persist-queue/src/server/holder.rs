@@ -59,7 +59,7 @@ struct State {
 impl Holder {
     pub(super) fn new(server: &Server) -> Result<Self> {
         let number = RandomState::new().hash_one(std::process::id());
-        let name = format!("{number:0width$x}", width = NAME);
+        let name = format!("{number:0NAME$x}");
         server.lives.add(&name)?;
         Ok(Self { name, lives: Arc::clone(&server.lives) })
     }
