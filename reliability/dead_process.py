@@ -99,14 +99,24 @@ def place_for(kind: str, folder: Path) -> Iterator[str]:
     if KINDS[kind].place != "server":
         yield str(folder)
         return
-    import pymysql
-
-    url = urlsplit(os.environ["PERSISTQUEUE_MYSQL"])
+    url = urlsplit(os.environ[KINDS[kind].server])
     name = f"pq_{uuid.uuid4().hex[:16]}"
+    at: dict[str, Any] = {
+        "host": url.hostname, "port": url.port, "user": url.username,
+        "password": url.password or "",
+    }  # fmt: skip
 
     def execute(sql: str) -> None:
-        at: dict[str, Any] = {"host": url.hostname, "port": url.port, "user": url.username}
-        with contextlib.closing(pymysql.connect(password=url.password or "", **at)) as connection:
+        if url.scheme == "mysql":
+            import pymysql
+
+            connection: Any = pymysql.connect(**at)
+        else:
+            import pg8000.dbapi
+
+            connection = pg8000.dbapi.connect(database="postgres", **at)
+            connection.autocommit = True
+        with contextlib.closing(connection):
             connection.cursor().execute(sql)
 
     execute(f"CREATE DATABASE {name}")
@@ -231,7 +241,7 @@ def main() -> int:
         kinds = [
             kind
             for kind in KINDS
-            if KINDS[kind].place != "server" or os.environ.get("PERSISTQUEUE_MYSQL")
+            if KINDS[kind].place != "server" or os.environ.get(KINDS[kind].server)
         ]
     # Before the forks, so that each is ready at once.
     import persistqueue  # noqa: F401

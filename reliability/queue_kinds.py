@@ -24,11 +24,17 @@ class Kind:
     @property
     def place(self) -> str:
         """A "folder", a "database" in a folder, a database "file", or a "server"."""
-        if "MySQL" in self.cls:
+        if self.server:
             return "server"
         if self.cls in ("Queue", "AsyncQueue"):
             return "folder"
         return "file" if self.cls.startswith("Async") else "database"
+
+    @property
+    def server(self) -> str:
+        """The variable of the environment that names the server, "" for what is on none."""
+        makes = {"MySQL": "PERSISTQUEUE_MYSQL", "Postgres": "PERSISTQUEUE_POSTGRES"}
+        return next((variable for make, variable in makes.items() if make in self.cls), "")
 
 
 KINDS = {
@@ -61,6 +67,14 @@ KINDS = {
     "mysql-priority": Kind("MySQLPriorityQueue", order="priority"),
     "mysql-ack": Kind("MySQLAckQueue", "ack"),
     "async-mysql": Kind("AsyncMySQLQueue"),
+    "async-mysql-priority": Kind("AsyncMySQLPriorityQueue", order="priority"),
+    "async-mysql-ack": Kind("AsyncMySQLAckQueue", "ack"),
+    "postgres": Kind("PostgresQueue"),
+    "postgres-priority": Kind("PostgresPriorityQueue", order="priority"),
+    "postgres-ack": Kind("PostgresAckQueue", "ack"),
+    "async-postgres": Kind("AsyncPostgresQueue"),
+    "async-postgres-priority": Kind("AsyncPostgresPriorityQueue", order="priority"),
+    "async-postgres-ack": Kind("AsyncPostgresAckQueue", "ack"),
 }
 
 
@@ -73,9 +87,11 @@ def opened(name: str, place: str, durability: str = "process", timeout: float = 
     os.environ["PERSISTQUEUE_MAPPED"] = "1" if kind.mapped else "0"
     cls = getattr(persistqueue, kind.cls, None) or getattr(persistqueue.mysqlqueue, kind.cls)
     if kind.place == "server":
-        url = urlsplit(os.environ["PERSISTQUEUE_MYSQL"])
-        at = {"host": url.hostname, "port": url.port, "user": url.username, "db_name": place}
-        return cls(passwd=url.password or "", **at)
+        url = urlsplit(os.environ[kind.server])
+        at = {"host": url.hostname, "port": url.port, "user": url.username}
+        if url.scheme == "mysql":  # the names that the original has too
+            return cls(passwd=url.password or "", db_name=place, **at)
+        return cls(password=url.password or "", database=place, **at)
     if kind.place == "folder":
         # Small segments, so that many are begun and removed.
         autosave = kind.final == "returned"

@@ -8,8 +8,13 @@ from persistqueue.async_sqlqueue import (
     AsyncFIFOSQLiteQueue,
     AsyncFILOSQLiteAckQueue,
     AsyncFILOSQLiteQueue,
+    AsyncMySQLAckQueue,
+    AsyncMySQLPriorityQueue,
     AsyncMySQLQueue,
     AsyncPDict,
+    AsyncPostgresAckQueue,
+    AsyncPostgresPriorityQueue,
+    AsyncPostgresQueue,
     AsyncPriorityQueue,
     AsyncSQLiteAckQueue,
     AsyncSQLiteQueue,
@@ -37,6 +42,7 @@ from persistqueue.exceptions import (
 )
 from persistqueue.mysqlqueue import MySQLAckQueue, MySQLPriorityQueue, MySQLQueue
 from persistqueue.pdict import PDict
+from persistqueue.postgresqueue import PostgresAckQueue, PostgresPriorityQueue, PostgresQueue
 from persistqueue.priorityqueue import PriorityQueue
 from persistqueue.queue import Queue
 from persistqueue.sqlackqueue import (
@@ -55,8 +61,13 @@ __all__ = [
     "AsyncFIFOSQLiteQueue",
     "AsyncFILOSQLiteAckQueue",
     "AsyncFILOSQLiteQueue",
+    "AsyncMySQLAckQueue",
+    "AsyncMySQLPriorityQueue",
     "AsyncMySQLQueue",
     "AsyncPDict",
+    "AsyncPostgresAckQueue",
+    "AsyncPostgresPriorityQueue",
+    "AsyncPostgresQueue",
     "AsyncPriorityQueue",
     "AsyncQueue",
     "AsyncSQLiteAckQueue",
@@ -83,6 +94,9 @@ __all__ = [
     "NotHeldError",
     "PDict",
     "PersistQueueError",
+    "PostgresAckQueue",
+    "PostgresPriorityQueue",
+    "PostgresQueue",
     "PriorityQueue",
     "PutUnknownError",
     "Queue",

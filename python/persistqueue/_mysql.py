@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from typing import Any, Literal
 
 from persistqueue import serializers
-from persistqueue._database import InDatabase
 from persistqueue._folder import StrPath
-from persistqueue._handover import unpickled
 from persistqueue._serializer import AnyRowSerializer
+from persistqueue._server import OPTIONS, OnServer
 
 
-class OnServer(InDatabase):
-    """A queue in a database on a MySQL or MariaDB server, for any number of machines.
+class OnMySQL(OnServer):
+    __doc__ = f"""A queue in a database on a MySQL or MariaDB server, for any number of machines.
 
     - `host`, `port`, `user` (or `username`), `passwd` (or `password`), `db_name` (or `database`):
       where the database is, and who asks.
     - `name`: a database holds any number of queues; `sql` where it is None. `table_name` is the
       exact name of the table instead.
     - `charset`: accepted as before; items are bytes to the server.
-    - `auto_commit`: whether each call is a transaction of its own.
-    - `serializer`: an object with `dumps(value)` and `loads(bytes)`, or `dump` and `load`.
-    - `max_connections`: how many connections this process has at most to this database.
-    - `timeout`: for how many seconds a call waits for a connection while all are in use, and for
-      others that are in its way in the database.
-    - `connect_timeout`: how many seconds connecting may take.
-    - `tls`: `"off"`, `"preferred"`, or `"required"`, where the server's certificate must be good;
-      `tls_ca` is a file with the authority's, if it is not a public one.
-    - `maxsize`: how many items it holds at most; no limit where it is not above 0.
-    """
+    {OPTIONS}"""
 
-    # Opens the queue, or plans to; each face has its own.
-    _begin: Callable[[dict[str, Any]], None]
+    _MAKE = "mysql"
 
     def __init__(
         self,
@@ -66,41 +53,23 @@ class OnServer(InDatabase):
         self.port = port
         self.charset = charset
         self.auto_commit = auto_commit
-        options = {"timeout": timeout, "auto_commit": auto_commit, "maxsize": maxsize}
-        server = {
-            "tls": tls,
-            "tls_ca": None if tls_ca is None else os.path.abspath(tls_ca),
-            "connect_timeout": connect_timeout,
-            "max_connections": max_connections,
-        }
-        place = {
-            "host": host,
-            "port": port,
-            "user": self.user,
-            "password": self.passwd,
-            "database": self.db_name,
-            "table": table_name,
-            **server,
-        }
-        self._begin(self._given(place, self.name, serializer, **options))
-        self._arguments = {
-            "host": host,
-            "user": self.user,
-            "passwd": self.passwd,
-            "db_name": self.db_name,
-            "name": self.name,
-            "port": port,
-            "charset": charset,
-            "serializer": serializer,
-            "table_name": table_name,
-            **options,
-            **server,
-        }
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arguments = unpickled(state)
-        self.__dict__.update(state)
-        OnServer.__init__(self, **arguments)
+        self._open_with(
+            host=host,
+            port=port,
+            user=self.user,
+            password=self.passwd,
+            database=self.db_name,
+            name=self.name,
+            table_name=table_name,
+            auto_commit=auto_commit,
+            serializer=serializer,
+            max_connections=max_connections,
+            timeout=timeout,
+            connect_timeout=connect_timeout,
+            tls=tls,
+            tls_ca=tls_ca,
+            maxsize=maxsize,
+        )
 
     def get_pooled_conn(self) -> Any:
         """Gives a connection of PyMySQL's to the same database; the caller closes it."""

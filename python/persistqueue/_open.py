@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from persistqueue import _native, serializers
 from persistqueue.mysqlqueue import MySQLAckQueue, MySQLPriorityQueue, MySQLQueue
+from persistqueue.postgresqueue import PostgresAckQueue, PostgresPriorityQueue, PostgresQueue
 from persistqueue.priorityqueue import PriorityQueue
 from persistqueue.queue import Queue
 from persistqueue.sqlackqueue import FILOSQLiteAckQueue, SQLiteAckQueue, UniqueAckQ
@@ -14,15 +15,15 @@ from persistqueue.sqlqueue import FILOSQLiteQueue, SQLiteQueue, UniqueQ
 
 _Q = TypeVar("_Q")
 
-AnyQueue = (
-    Queue
-    | SQLiteQueue
-    | PriorityQueue
-    | SQLiteAckQueue
-    | MySQLQueue
+_AnyOnServer = (
+    MySQLQueue
     | MySQLPriorityQueue
     | MySQLAckQueue
+    | PostgresQueue
+    | PostgresPriorityQueue
+    | PostgresAckQueue
 )
+AnyQueue = Queue | SQLiteQueue | PriorityQueue | SQLiteAckQueue | _AnyOnServer
 
 _IN_FILES: dict[str, type[SQLiteQueue | PriorityQueue | SQLiteAckQueue]] = {
     "fifo": SQLiteQueue,
@@ -33,10 +34,13 @@ _IN_FILES: dict[str, type[SQLiteQueue | PriorityQueue | SQLiteAckQueue]] = {
     "ack-filo": FILOSQLiteAckQueue,
     "ack-unique": UniqueAckQ,
 }
-_ON_SERVERS: dict[str, type[MySQLQueue | MySQLPriorityQueue | MySQLAckQueue]] = {
-    "fifo": MySQLQueue,
-    "priority": MySQLPriorityQueue,
-    "ack": MySQLAckQueue,
+_ON_SERVERS: dict[str, dict[str, type[_AnyOnServer]]] = {
+    "mysql": {"fifo": MySQLQueue, "priority": MySQLPriorityQueue, "ack": MySQLAckQueue},
+    "postgresql": {
+        "fifo": PostgresQueue,
+        "priority": PostgresPriorityQueue,
+        "ack": PostgresAckQueue,
+    },
 }
 
 
@@ -44,16 +48,17 @@ def open(url: str | os.PathLike[str], *, create: bool = True, **options: Any) ->
     """Opens the queue that a path or URL names, as an object of the class that fits it.
 
     `my_queue`, `file:my_queue`, `sqlite:data.db#NAME?kind=KIND`,
-    `mysql://USER@HOST:PORT/DATABASE#NAME?kind=KIND`; the kinds are fifo, filo, unique, priority,
-    ack, ack-filo and ack-unique, on a server fifo, priority and ack. In a database with one queue
-    the name and the kind can be left out. A queue that is not there is made, unless `create` is
-    false: then it is a `FileNotFoundError`. The other options go to the class. A queue in a folder
-    is opened with the serializer that it remembers, where that is one of
-    `persistqueue.serializers`.
+    `mysql://USER@HOST:PORT/DATABASE#NAME?kind=KIND`, `postgresql://` and so on; the kinds are fifo,
+    filo, unique, priority, ack, ack-filo and ack-unique, on a server fifo, priority and ack. In a
+    database with one queue the name and the kind can be left out. A queue that is not there is
+    made, unless `create` is false: then it is a `FileNotFoundError`. The other options go to the
+    class. A queue in a folder is opened with the serializer that it remembers, where that is one
+    of `persistqueue.serializers`.
 
     The password for a server is in the variable `PERSISTQUEUE_MYSQL_PASSWORD` of the environment,
-    or in the file that `PERSISTQUEUE_MYSQL_PASSWORD_FILE` names; in a URL it is a `ValueError`.
-    `?tls=preferred`, `?tls=required` and `?tls_ca=FILE` are those arguments of `MySQLQueue`.
+    or in the file that `PERSISTQUEUE_MYSQL_PASSWORD_FILE` names (on PostgreSQL with `POSTGRES`
+    there); in a URL it is a `ValueError`. `?tls=preferred`, `?tls=required` and `?tls_ca=FILE` are
+    those arguments of the classes.
     """
     found = _native.find_queue(os.fspath(url), create)
     if found["table"] is None:
@@ -62,7 +67,8 @@ def open(url: str | os.PathLike[str], *, create: bool = True, **options: Any) ->
         return Queue(found["path"], **options)
     kind, name = found["table"]
     if found["server"] is not None:
-        return _class(_ON_SERVERS, kind, url)(name=name, **found["server"], **options)
+        classes = _ON_SERVERS[found["make"]]
+        return _class(classes, kind, url)(name=name, **found["server"], **options)
     folder, file = os.path.split(found["path"])
     return _class(_IN_FILES, kind, url)(folder or ".", name=name, db_file_name=file, **options)
 

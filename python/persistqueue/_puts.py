@@ -81,3 +81,27 @@ class AsyncPuts(_native.AsyncSqliteQueue):
     ) -> Call[list[int]]:
         """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
         return self._put_many(items, 0, block, timeout)
+
+
+class AsyncPutsByPriority(_native.AsyncSqliteQueue):
+    """Of asynchronous queues with priorities."""
+
+    def put(
+        self, item: Any, priority: int = 0, block: bool = True, timeout: float | None = None
+    ) -> Call[int]:
+        """As `AsyncPuts.put`; the lowest priority comes first."""
+        return self._put(item, priority, block, timeout)
+
+    def put_nowait(self, item: Any, priority: int = 0) -> Call[int]:
+        """As `put`, and never waits for room."""
+        return self._put(item, priority, False)
+
+    def put_many(
+        self,
+        items: Iterable[Any],
+        priority: int = 0,
+        block: bool = True,
+        timeout: float | None = None,
+    ) -> Call[list[int]]:
+        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
+        return self._put_many(items, priority, block, timeout)

@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from every_kind import LOCAL
-from mysql_server import Server, shared_server
+from every_kind import LOCAL, ON_SERVER
+from servers import MAKES, Server, shared_server
 
 # A shell starts what runs in the background with Ctrl-C ignored, and processes that the tests start
 # would inherit that: those that are to be interrupted would not be.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with shared_server() as running:
-        yield running
+@pytest.fixture(scope="session")
+def server_of() -> Iterator[Callable[[str], Server]]:
+    """Gives the server of a make, which is started where none is there yet."""
+    running: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def server_of(make: str) -> Server:
+            if make not in running:
+                running[make] = stack.enter_context(shared_server(MAKES[make]))
+            return running[make]
+
+        yield server_of
+
+
+@pytest.fixture(params=MAKES)
+def server(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Server:
+    return server_of(request.param)
 
 
 @pytest.fixture
-def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Any]:
+def database(server: Server) -> Iterator[dict[str, Any]]:
+    """The arguments of a queue in a new database."""
+    with server.database() as arguments:
+        yield arguments
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, request: pytest.FixtureRequest, server_of: Callable[[str], Server]
+) -> Iterator[Any]:
     """Where the kind of the test's parameter is opened."""
-    if request.getfixturevalue("kind") in LOCAL:
+    kind = request.getfixturevalue("kind")
+    if kind in LOCAL:
         folder = tmp_path / "place"
         folder.mkdir()
         yield folder
         return
-    with request.getfixturevalue("server").database() as arguments:
+    with server_of(ON_SERVER[kind].make).database() as arguments:
         yield arguments

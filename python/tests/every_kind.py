@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from servers import MAKES
+
 import persistqueue as pq
 from persistqueue import serializers
 
@@ -17,10 +19,13 @@ Opener = Callable[..., Any]
 class Kind:
     """How it is opened on a place, which is a folder, or the arguments for a server."""
 
-    def __init__(self, open: Opener, url: str | None = None) -> None:
+    def __init__(self, open: Opener, url: str | None = None, make: str = "") -> None:
         self.open = open
         self.url = url
-        """How the command names it, with `{}` for the folder; None for what that cannot open."""
+        """How the command names it, with `{}` for the folder, or for the URL of the database; None
+        for what that cannot open."""
+        self.make = make
+        """On what server it is."""
 
     def put(self, place: Any, item: Any, serializer: Any = serializers.pickle) -> None:
         with closing(self.open(place, serializer)) as opened:
@@ -200,9 +205,9 @@ LOCAL: dict[str, Kind] = {
 }
 
 ON_SERVER: dict[str, Kind] = {
-    "MySQLQueue": Kind(_server(pq.MySQLQueue)),
-    "MySQLPriorityQueue": Kind(_server(pq.MySQLPriorityQueue)),
-    "MySQLAckQueue": Kind(_server(pq.MySQLAckQueue)),
-    "AsyncMySQLQueue": AsyncKind(_server(pq.AsyncMySQLQueue)),
+    cls.__name__: face(_server(cls), f"{{}}#jobs?kind={kind}", make)
+    for make, server in MAKES.items()
+    for face, classes in ((Kind, server.kinds), (AsyncKind, server.tasks))
+    for kind, cls in classes.items()
 }
 EVERY = {**LOCAL, **ON_SERVER}

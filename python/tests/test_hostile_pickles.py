@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from every_kind import EVERY, LOCAL, ON_SERVER, Raw
 from helpers import drain, old_folder, persistq
+from servers import MAKES
 
 import persistqueue
 from persistqueue import Queue, UntrustedError
@@ -238,10 +239,10 @@ def test_the_command_on_a_server_runs_nothing(
     place: Any, kind: str, evil: bytes, marker: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ON_SERVER[kind].put(place, evil, Raw())
-    monkeypatch.setenv("PERSISTQUEUE_MYSQL_PASSWORD", place["passwd"])
-    database = f"mysql://{place['user']}@{place['host']}:{place['port']}/{place['db_name']}"
-    name = {"MySQLPriorityQueue": "priority", "MySQLAckQueue": "ack"}.get(kind, "fifo")
-    queue = f"{database}#jobs?kind={name}"
+    make = MAKES[ON_SERVER[kind].make]
+    monkeypatch.setenv(f"{make.variable}_PASSWORD", place["password"])
+    database = make.url(place)
+    queue = ON_SERVER[kind].url.format(database)
     for command in ["len", "peek", "stats", "doctor", "export"]:
         run(command, queue)
     assert "jobs" in persistq("ls", database)

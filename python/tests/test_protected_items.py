@@ -51,7 +51,7 @@ def test_what_another_key_made_is_refused_in_every_kind(
 
 
 def where(place: Any) -> str:
-    return str(place) if isinstance(place, Path) else place["db_name"]
+    return str(place) if isinstance(place, Path) else place["database"]
 
 
 @pytest.mark.parametrize("kind", ["Queue", "SQLiteQueue", "AsyncQueue", "PDict"])

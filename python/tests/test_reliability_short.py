@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from mysql_server import shared_server
+from servers import Server
 
 RELIABILITY = Path(__file__).parents[2] / "reliability"
 SEED = int(os.environ.get("PERSISTQUEUE_SEED", "0")) or random.randrange(1, 1 << 32)
@@ -28,17 +28,19 @@ def tried(program: str, *arguments: object, code: int = 0, **environment: str) -
 
 
 def test_killed_processes_break_no_promise_of_any_kind(tmp_path: Path) -> None:
-    said = tried("dead_process.py", 1, "--seed", SEED, "--folder", tmp_path, PERSISTQUEUE_MYSQL="")
+    nowhere = {"PERSISTQUEUE_MYSQL": "", "PERSISTQUEUE_POSTGRES": ""}
+    said = tried("dead_process.py", 1, "--seed", SEED, "--folder", tmp_path, **nowhere)
     assert said.count("no promise broken") == 25
 
 
-def test_killed_processes_break_no_promise_of_a_server(tmp_path: Path) -> None:
-    kinds = ("mysql", "mysql-priority", "mysql-ack", "async-mysql")
-    with shared_server() as server:
-        address = f"mysql://{server.user}:{server.password}@{server.host}:{server.port}"
-        where = ("--seed", SEED, "--folder", tmp_path)
-        said = tried("dead_process.py", *kinds, 1, *where, PERSISTQUEUE_MYSQL=address)
-    assert said.count("no promise broken") == 4
+def test_killed_processes_break_no_promise_of_a_server(server: Server, tmp_path: Path) -> None:
+    from queue_kinds import KINDS
+
+    kinds = [name for name, kind in KINDS.items() if kind.server == server.variable]
+    address = f"{server.scheme}://{server.user}:{server.password}@{server.host}:{server.port}"
+    where = ("--seed", SEED, "--folder", tmp_path)
+    said = tried("dead_process.py", *kinds, 1, *where, **{server.variable: address})
+    assert said.count("no promise broken") == len(kinds) == 6
 
 
 @pytest.mark.parametrize("forged", ["lost", "doubled"])

@@ -11,7 +11,10 @@ from pathlib import Path
 from .outcome import ROOT, Outcome, run
 
 VERSIONS = ["3.10", "3.11", "3.12", "3.13", "3.14"]
-TOOLS = ("pytest", "pytest-timeout", "msgpack", "cbor2", "PyMySQL", "gevent", "eventlet", "uvloop")
+TOOLS = (
+    "pytest", "pytest-timeout", "msgpack", "cbor2", "PyMySQL", "pg8000", "gevent", "eventlet",
+    "uvloop",
+)  # fmt: skip
 # What depends on the interpreter: calling it, its exceptions and signals, its loops, its threads
 # and processes, and what it deletes.
 SOME = [

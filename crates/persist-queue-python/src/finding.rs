@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use persist_queue::any::{AnyView, Locator, Place, ServerLocator, ServerMake};
+use persist_queue::any::{AnyView, Locator, Place, ServerLocator};
 use persist_queue::file::Folder;
 use pyo3::prelude::*;
 
@@ -15,6 +15,8 @@ pub(crate) struct Found {
     path: Option<PathBuf>,
     /// A database on a server.
     server: Option<Server>,
+    /// What server that is, as URLs name it.
+    make: Option<&'static str>,
     /// In a database the table's kind and the queue's name.
     table: Option<(&'static str, String)>,
     /// In a folder the serializer that the queue remembers.
@@ -27,8 +29,8 @@ struct Server {
     host: String,
     port: u16,
     user: String,
-    passwd: String,
-    db_name: String,
+    password: String,
+    database: String,
     tls: Option<&'static str>,
     tls_ca: Option<PathBuf>,
 }
@@ -49,30 +51,23 @@ fn find(url: &str, create: bool) -> persist_queue::Result<Found> {
         }
         _ => None,
     };
-    let server = match locator {
-        Locator::Server(server) => Some(Server::new(server)?),
-        _ => None,
+    let (make, server) = match locator {
+        Locator::Server(server) => (Some(server.make.scheme()), Some(Server::new(server)?)),
+        _ => (None, None),
     };
     let path = match place {
         Place::File { dir: path, .. } | Place::Sqlite { path, .. } => Some(path),
         Place::Server { .. } => None,
     };
-    Ok(Found { path, server, table, codec })
+    Ok(Found { path, server, make, table, codec })
 }
 
 impl Server {
     fn new(server: ServerLocator) -> persist_queue::Result<Self> {
-        if server.make != ServerMake::MySql {
-            let why = format!(
-                "{}: there is no class in Python for such a server yet",
-                server.make.scheme()
-            );
-            return Err(persist_queue::Error::Invalid(why));
-        }
-        let passwd = server.password()?;
+        let password = server.password()?;
         let (tls, tls_ca) = server.tls.words();
         let tls_ca = tls_ca.cloned();
-        let ServerLocator { host, port, user, database: db_name, .. } = server;
-        Ok(Self { host, port, user, passwd, db_name, tls, tls_ca })
+        let ServerLocator { host, port, user, database, .. } = server;
+        Ok(Self { host, port, user, password, database, tls, tls_ca })
     }
 }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use persist_queue::any::SqlStore;
-use persist_queue::mysql::{MySqlAddress, MySqlOptions, MySqlStore, Tls};
-use persist_queue::sql::Kind;
+use persist_queue::mysql::MySql;
+use persist_queue::postgres::Postgres;
+use persist_queue::server::{Address, Make, ServerOptions, ServerStore};
+use persist_queue::sql::{Kind, Tls};
 use persist_queue::sqlite::{SqliteOptions, SqliteStore};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -30,6 +32,17 @@ pub(crate) struct Given<'py> {
     work: Option<WorkOptions>,
 }
 
+impl Given<'_> {
+    fn maxsize(&self) -> u64 {
+        u64::try_from(self.maxsize).unwrap_or(0)
+    }
+
+    /// As the sqlite3 module takes it: less than nothing is no patience, and no number is none.
+    fn patience(&self) -> Duration {
+        Duration::try_from_secs_f64(self.timeout.max(0.0)).unwrap_or(Duration::MAX)
+    }
+}
+
 /// Where the database is.
 #[derive(FromPyObject)]
 enum Place<'py> {
@@ -47,16 +60,17 @@ struct File<'py> {
     joins_nameless: bool,
 }
 
-/// A database on a MySQL server.
+/// A database on a server.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Server {
+    make: String,
     host: String,
     port: u16,
     user: String,
     password: String,
     database: String,
-    table: Option<String>,
+    table_name: Option<String>,
     tls: Option<String>,
     tls_ca: Option<PathBuf>,
     connect_timeout: f64,
@@ -64,9 +78,9 @@ struct Server {
 }
 
 impl Server {
-    fn address(self) -> PyResult<MySqlAddress> {
-        let tls = Tls::of(self.tls.as_deref(), self.tls_ca).map_err(Raised::from)?;
-        Ok(MySqlAddress::new(self.host, self.user, self.password, self.database)
+    fn address<M: Make>(&self) -> PyResult<Address<M>> {
+        let tls = Tls::of(self.tls.as_deref(), self.tls_ca.clone()).map_err(Raised::from)?;
+        Ok(Address::new(&self.host, &self.user, &self.password, &self.database)
             .port(self.port)
             .tls(tls)
             .connect_timeout(seconds(self.connect_timeout)?)
@@ -87,44 +101,42 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone)]
 enum Database {
     Sqlite { path: PathBuf, options: SqliteOptions },
-    MySql { address: MySqlAddress, options: MySqlOptions },
+    MySql(OnServer<MySql>),
+    Postgres(OnServer<Postgres>),
+}
+
+#[derive(Debug, Clone)]
+struct OnServer<M> {
+    address: Address<M>,
+    options: ServerOptions<M>,
 }
 
 impl Plan {
     pub(crate) fn new(given: Given<'_>) -> PyResult<Self> {
-        let maxsize = u64::try_from(given.maxsize).unwrap_or(0);
-        // As the sqlite3 module takes it: less than nothing is no patience, and no number is none.
-        let patience = Duration::try_from_secs_f64(given.timeout.max(0.0)).unwrap_or(Duration::MAX);
         let (kind, acks) = kind(&given.kind)?;
-        let database = match given.place {
+        let database = match &given.place {
             Place::File(file) => {
                 let options = SqliteOptions::new()
                     .kind(kind)
-                    .name(given.name)
-                    .timeout(patience)
+                    .name(&given.name)
+                    .timeout(given.patience())
                     .auto_commit(given.auto_commit)
                     .durability(level(&file.durability)?)
                     .joins_nameless(file.joins_nameless)
-                    .maxsize(maxsize);
-                let options = add_work!(options, given.work);
-                Database::Sqlite { path: file.path, options }
+                    .maxsize(given.maxsize());
+                let options = add_work!(options, &given.work);
+                Database::Sqlite { path: file.path.clone(), options }
             }
-            Place::Server(server) => {
-                let options = MySqlOptions::new()
-                    .kind(kind)
-                    .name(given.name)
-                    .timeout(patience)
-                    .auto_commit(given.auto_commit)
-                    .maxsize(maxsize);
-                let options = match &server.table {
-                    Some(table) => options.table_name(table),
-                    None => options,
-                };
-                let options = add_work!(options, given.work);
-                Database::MySql { address: server.address()?, options }
-            }
+            Place::Server(server) => match server.make.as_str() {
+                "mysql" => Database::MySql(OnServer::new(server, kind, &given)?),
+                "postgresql" => Database::Postgres(OnServer::new(server, kind, &given)?),
+                make => {
+                    let why = format!("there is no make of server '{make}'");
+                    return Err(PyValueError::new_err(why));
+                }
+            },
         };
-        let place = database.place().display().to_string();
+        let (place, maxsize) = (database.place().display().to_string(), given.maxsize());
         let codec = RowCodec::new(&given.serializer, &given.serializer_name, given.spell, place)?;
         Ok(Self { database, acks, auto_commit: given.auto_commit, codec, maxsize })
     }
@@ -136,9 +148,8 @@ impl Plan {
             Database::Sqlite { path, options } => {
                 SqliteStore::open(&path, options, acks).map(SqlStore::Sqlite)
             }
-            Database::MySql { address, options } => {
-                MySqlStore::open(&address, options, acks).map(SqlStore::Server)
-            }
+            Database::MySql(place) => place.open(acks),
+            Database::Postgres(place) => place.open(acks),
         }
     }
 
@@ -152,8 +163,34 @@ impl Database {
     fn place(&self) -> PathBuf {
         match self {
             Self::Sqlite { path, .. } => path.clone(),
-            Self::MySql { address, .. } => PathBuf::from(address.to_string()),
+            Self::MySql(place) => place.database(),
+            Self::Postgres(place) => place.database(),
         }
+    }
+}
+
+impl<M: Make> OnServer<M> {
+    fn new(server: &Server, kind: Kind, given: &Given<'_>) -> PyResult<Self> {
+        let options = ServerOptions::new()
+            .kind(kind)
+            .name(&given.name)
+            .timeout(given.patience())
+            .auto_commit(given.auto_commit)
+            .maxsize(given.maxsize());
+        let options = match &server.table_name {
+            Some(table) => options.table_name(table),
+            None => options,
+        };
+        let options = add_work!(options, &given.work);
+        Ok(Self { address: server.address()?, options })
+    }
+
+    fn open(self, acks: bool) -> persist_queue::Result<SqlStore> {
+        ServerStore::open(&self.address, self.options, acks).map(SqlStore::Server)
+    }
+
+    fn database(&self) -> PathBuf {
+        PathBuf::from(self.address.to_string())
     }
 }
 

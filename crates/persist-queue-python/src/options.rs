@@ -54,7 +54,7 @@ pub(crate) struct WorkOptions {
     pub(crate) ttl: Option<f64>,
 }
 
-/// Adds what only acknowledged queues have to the options of either database.
+/// Adds what only acknowledged queues have to the options of whichever database.
 macro_rules! add_work {
     ($options:ident, $work:expr) => {
         match $work {
