@@ -70,6 +70,9 @@ def main() -> None:
     slots = [control[at : at + 256] for at in (0, 4096)]
     for flags in range(4):
         write("control", bytes([flags]) + b"".join(slots))
+    # Behind each slot four notes that the first record is finished.
+    notes = [slot[16:24] + struct.pack("<QQQQ", 0, 160, 1, 0) for slot in slots for _ in range(4)]
+    write("control", bytes([4]) + b"".join(slots + notes))
     for number, codec in enumerate(CODECS):
         for folder in (DATA / "legacy" / codec).iterdir():
             write("legacy", bytes([number]) + packed(files_of(folder, "info"), "info", seal=False))

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::folder::{PATH, disk, drain, goes_on, open};
-use super::frames::{SLOT, SLOTS, records, salt, seal};
+use super::frames::{NOTE, NOTES, SLOT, SLOTS, records, salt, seal, seal_note};
 
 const SEGMENTS: [(&str, &[u8]); 2] = [
     ("q00000", include_bytes!("../../crates/persist-queue/tests/data/format/1/q00000")),
@@ -15,14 +15,22 @@ const SEGMENTS: [(&str, &[u8]); 2] = [
 const MOST: usize = 64;
 pub const CODEC: &str = "bytes";
 
-/// The input: whether the checksums of the slots are made right, and the slots.
+/// The input: whether the checksums of the slots and of the notes are made right, the slots, and the notes.
 pub fn check(input: &[u8]) {
     let Some((flags, slots)) = input.split_first() else { return };
+    let (slots, notes) = slots.split_at(slots.len().min(SLOT * SLOTS.len()));
     let mut control = vec![0; 8192];
     for (number, (slot, at)) in slots.chunks(SLOT).zip(SLOTS).enumerate() {
         control[at..at + slot.len()].copy_from_slice(slot);
         if flags >> number & 1 != 0 {
             seal(&mut control[at..], SLOT);
+        }
+    }
+    let places = SLOTS.iter().flat_map(|slot| NOTES.map(|note| (*slot, note)));
+    for (note, (slot, at)) in notes.chunks(NOTE).zip(places) {
+        control[slot + at..][..note.len()].copy_from_slice(note);
+        if flags >> SLOTS.len() & 1 != 0 {
+            seal_note(&mut control[slot..], at);
         }
     }
     let disk = disk(SEGMENTS.into_iter().chain([("control", control.as_slice())]));

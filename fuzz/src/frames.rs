@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 pub(crate) const SEGMENT_HEADER: usize = 128;
 pub(crate) const SLOT: usize = 256;
 pub(crate) const SLOTS: [usize; 2] = [0, 4096];
+pub(crate) const NOTE: usize = 40;
+/// From the beginning of their slot.
+pub(crate) const NOTES: [usize; 4] = [256, 320, 384, 448];
 const RECORD_HEADER: usize = 24;
 const ALIGNMENT: usize = 8;
 
@@ -51,6 +54,16 @@ pub(crate) fn seal(bytes: &mut [u8], size: usize) {
         if let Some(place) = bytes.get_mut(size - 4..size) {
             place.copy_from_slice(&checksum.to_le_bytes());
         }
+    }
+}
+
+/// Gives a note behind the slot at the start of `sector` the checksum that it should have.
+pub(crate) fn seal_note(sector: &mut [u8], at: usize) {
+    let Some(salt) = salt(sector) else { return };
+    if let Some((covered, place)) = sector[at..].split_at_mut_checked(NOTE - 8)
+        && let Some(place) = place.first_chunk_mut()
+    {
+        *place = crc(salt, covered).to_le_bytes();
     }
 }
 

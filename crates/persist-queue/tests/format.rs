@@ -126,6 +126,46 @@ fn the_control_file_is_as_documented() {
     assert_eq!(number32(newest, 96), 0);
 }
 
+/// In turn, in the sector of the newest slot.
+#[test]
+fn the_notes_behind_a_slot_are_as_documented() {
+    let (folder, copied) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let queue: FileQueue<Vec<u8>, Bytes> =
+        Options::new().autosave(true).open_with(folder.path(), Bytes).unwrap();
+    queue.put_many(vec![b"item".to_vec(); 5]).unwrap();
+    let takes = 4;
+    (0..takes).for_each(|_| drop(queue.get().unwrap()));
+
+    let bytes = fs::read(folder.path().join("control")).unwrap();
+    let newest = [&bytes[..512], &bytes[4096..4608]];
+    let newest = newest.into_iter().max_by_key(|slot| number64(slot, 16)).unwrap();
+    let generation = number64(newest, 16);
+    let pair = [256, 384][(generation / 2 % 2) as usize];
+    let notes = [&newest[pair..pair + 40], &newest[pair + 64..pair + 104]];
+    let slot_tail = number64(newest, 40);
+    assert!(slot_tail < takes, "the slot was written for each of them");
+    let frame = 32;
+    let mut tails: Vec<u64> = notes
+        .iter()
+        .map(|note| {
+            assert_eq!(number64(note, 0), generation);
+            assert_eq!(number32(note, 32), crc_from(number32(newest, 12), &note[..32]));
+            assert_eq!(number32(note, 36), 0);
+            assert_eq!(
+                (number64(note, 8), number64(note, 16)),
+                (0, 128 + number64(note, 24) * frame)
+            );
+            number64(note, 24)
+        })
+        .collect();
+    tails.sort_unstable();
+    assert_eq!(tails, [takes - 1, takes]);
+
+    // As a process leaves it that is killed here.
+    copy(folder.path(), copied.path());
+    assert_eq!(open(copied.path()).len().unwrap(), 1);
+}
+
 fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -8,7 +8,7 @@
 //!      0      8  "PQRSCTL1"
 //!      8      4  format version: 1
 //!     12      4  salt of the queue
-//!     16      8  generation: one more with each write
+//!     16      8  generation: one more with each write, and a random number more with each opening
 //!     24     24  tail, the first record that is not finished: segment, offset, sequence number
 //!     48     24  head, where the next record goes, or went when this was written: the same three
 //!     72      8  offset of the record before the head in the head's segment, 0 for none
@@ -20,6 +20,19 @@
 //!    196     56  zeros
 //!    252      4  CRC-32C of the 252 bytes before
 //! ```
+//! Behind each slot are notes that the tail moved on since it was written, which is all that most changes are: two,
+//! written in turn, 256 and 320 bytes from the slot's beginning where g / 2 is even, else 384 and 448. The later
+//! tail counts, and a torn one leaves the one before.
+//!
+//! ```text
+//!      0      8  generation of the slot; a note of another one does not count
+//!      8     24  tail, as in the slot
+//!     32      4  CRC-32C of the 32 bytes before, begun with the salt
+//!     36      4  zeros
+//! ```
+//! Notes are in the sector of their slot, and those of the slot before in its place are left alone: whatever slot a
+//! power loss leaves, it has its notes. Notes that it leaves of a slot that is gone count for no later one.
+//!
 //! Behind generation 2^64 - 1 comes 0. A slot does not count that is in the other one's place, or has a
 //! tail or head that no queue can have come to: what has a right checksum may still be forged.
 //!
@@ -29,6 +42,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checksum::crc32c_append;
 use super::record;
 use super::segment::{self, get_name, is_sealed, number32, number64, put_name, seal};
 use crate::error::Context;
@@ -41,6 +55,11 @@ pub(super) const NAME: &str = "control";
 const SLOT: usize = 256;
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 const SIZE: u64 = 8192;
+const NOTE: usize = 40;
+/// From the beginning of the slot: those of one slot, and of the next in its place.
+const NOTE_OFFSETS: [[u64; 2]; 2] = [[256, 320], [384, 448]];
+/// The slot and its notes.
+const SECTOR: usize = 512;
 const MAGIC: &[u8; 8] = b"PQRSCTL1";
 const VERSION: u32 = 1;
 const WAITING: u32 = 1;
@@ -56,6 +75,14 @@ pub(super) struct Position {
 }
 
 impl Position {
+    fn read(bytes: &[u8], at: usize) -> Self {
+        Self {
+            segment: number64(bytes, at),
+            offset: number64(bytes, at + 8),
+            sequence: number64(bytes, at + 16),
+        }
+    }
+
     /// Whether a queue can have come to it, be it only behind its last record.
     fn is_possible(self) -> bool {
         self.segment < segment::MOST && self.sequence <= record::MOST
@@ -89,6 +116,16 @@ impl Control {
         (1..1 << 63).contains(&ahead)
     }
 
+    /// Where its slot begins.
+    fn offset(&self) -> u64 {
+        SLOT_OFFSETS[(self.generation % 2) as usize]
+    }
+
+    /// Where its notes are in its sector.
+    fn note_offsets(&self) -> [u64; 2] {
+        NOTE_OFFSETS[(self.generation / 2 % 2) as usize]
+    }
+
     fn encode(&self) -> [u8; SLOT] {
         let mut bytes = [0; SLOT];
         bytes[0..8].copy_from_slice(MAGIC);
@@ -118,19 +155,15 @@ impl Control {
 
     /// Reads a slot. The error is the version of a slot that is whole but of a later version.
     fn parse(bytes: &[u8]) -> Result<Option<Self>, u32> {
-        if bytes.len() < SLOT || !bytes.starts_with(MAGIC) || !is_sealed(bytes) {
+        let Some(bytes) = bytes.first_chunk::<SLOT>() else { return Ok(None) };
+        if !bytes.starts_with(MAGIC) || !is_sealed(bytes) {
             return Ok(None);
         }
         let version = number32(bytes, 8);
         if version != VERSION {
             return Err(version);
         }
-        let position = |at| Position {
-            segment: number64(bytes, at),
-            offset: number64(bytes, at + 8),
-            sequence: number64(bytes, at + 16),
-        };
-        let (tail, head) = (position(24), position(48));
+        let (tail, head) = (Position::read(bytes, 24), Position::read(bytes, 48));
         if !tail.is_possible() || !head.is_possible() {
             return Ok(None);
         }
@@ -149,12 +182,39 @@ impl Control {
     }
 }
 
+impl Control {
+    /// The note behind the slot of this that its tail is there now.
+    fn note(&self, tail: Position) -> [u8; NOTE] {
+        let mut bytes = [0; NOTE];
+        let numbers = [self.generation, tail.segment, tail.offset, tail.sequence];
+        for (field, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            field.copy_from_slice(&number.to_le_bytes());
+        }
+        let checksum = crc32c_append(self.salt, &bytes[..32]);
+        bytes[32..36].copy_from_slice(&checksum.to_le_bytes());
+        bytes
+    }
+
+    /// Moves the tail to where the notes behind the slot say.
+    fn read_notes(&mut self, sector: &[u8]) {
+        for at in self.note_offsets() {
+            let Some(note) = sector.get(at as usize..at as usize + NOTE) else { continue };
+            let tail = Position::read(note, 8);
+            if note == self.note(tail) && tail.is_possible() && tail > self.tail {
+                self.tail = tail;
+            }
+        }
+    }
+}
+
 /// The open control file.
 #[derive(Debug)]
 pub(super) struct ControlFile {
     pub(super) path: PathBuf,
     pub(super) file: Arc<dyn StorageFile>,
     map: Option<Box<dyn StorageMap>>,
+    /// Which note is written next.
+    next_note: usize,
 }
 
 impl ControlFile {
@@ -162,7 +222,7 @@ impl ControlFile {
     pub(super) fn open(storage: &dyn Storage, dir: &Path, access: Access) -> Result<Option<Self>> {
         let path = dir.join(NAME);
         match storage.open(&path, access) {
-            Ok(file) => Ok(Some(Self { path, file, map: None })),
+            Ok(file) => Ok(Some(Self { path, file, map: None, next_note: 0 })),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error).context("open", &path),
         }
@@ -171,7 +231,7 @@ impl ControlFile {
     /// Makes the control file with its space, so that later writes need none.
     pub(super) fn create(storage: &dyn Storage, path: PathBuf) -> Result<Self> {
         let file = storage.open(&path, Access::CreateNew).context("create", &path)?;
-        let control = Self { path, file, map: None };
+        let control = Self { path, file, map: None, next_note: 0 };
         if let Err(error) = control.reserve() {
             // A file that could not be filled would only be in the way of the next try.
             let _ = storage.remove(&control.path);
@@ -206,7 +266,7 @@ impl ControlFile {
     }
 
     fn read_slot(&self, slot: usize) -> Result<Option<Control>> {
-        let mut bytes = [0; SLOT];
+        let mut bytes = [0; SECTOR];
         let read = self.file.read_at(&mut bytes, SLOT_OFFSETS[slot]).context("read", &self.path)?;
         let found = Control::parse(&bytes[..read]).map_err(|version| Error::Unrecognised {
             path: self.path.clone(),
@@ -215,15 +275,29 @@ impl ControlFile {
                  use a later persist-queue"
             ),
         })?;
-        Ok(found.filter(|found| found.generation % 2 == slot as u64))
+        let mut found = found.filter(|found| found.generation % 2 == slot as u64);
+        if let Some(found) = &mut found {
+            found.read_notes(&bytes[..read]);
+        }
+        Ok(found)
     }
 
     /// Writes `control` into the slot whose turn it is.
     pub(super) fn write(&mut self, control: &Control) -> Result<()> {
-        let (offset, slot) = (SLOT_OFFSETS[(control.generation % 2) as usize], control.encode());
+        self.write_at(&control.encode(), control.offset())
+    }
+
+    /// Notes that the tail moved on since `control` was written, by this process and as the last.
+    pub(super) fn write_tail(&mut self, control: &Control, tail: Position) -> Result<()> {
+        let offset = control.offset() + control.note_offsets()[self.next_note];
+        self.next_note = 1 - self.next_note;
+        self.write_at(&control.note(tail), offset)
+    }
+
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> Result<()> {
         let written = match &mut self.map {
-            Some(map) => map.publish(&slot, offset),
-            None => self.file.write_all_at(&slot, offset),
+            Some(map) => map.publish(bytes, offset),
+            None => self.file.write_all_at(bytes, offset),
         };
         if written.is_err() {
             self.map = None;
@@ -266,6 +340,30 @@ mod tests {
     #[test]
     fn a_slot_comes_back_as_it_went_in() {
         assert_eq!(Control::parse(&sample().encode()), Ok(Some(sample())));
+    }
+
+    #[test]
+    fn a_note_moves_the_tail_of_its_own_slot_forward() {
+        let control = sample();
+        let behind = Position { sequence: 6, ..control.tail };
+        let mut sector = [0; SECTOR];
+        sector[448..488].copy_from_slice(&control.note(behind));
+        let read = |mut control: Control, sector: &[u8]| {
+            control.read_notes(sector);
+            control.tail
+        };
+        assert_eq!(read(sample(), &sector), behind);
+        assert_eq!(read(Control { generation: 6, ..sample() }, &sector), sample().tail);
+        assert_eq!(read(Control { salt: 2, ..sample() }, &sector), sample().tail);
+        let later = Position { segment: 4, ..behind };
+        assert_eq!(read(Control { tail: later, ..sample() }, &sector), later);
+        for bit in 448 * 8..488 * 8 {
+            let mut damaged = sector;
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(read(sample(), &damaged), sample().tail, "bit {bit}");
+        }
+        sector[384..424].copy_from_slice(&control.note(later));
+        assert_eq!(read(sample(), &sector), later);
     }
 
     #[test]

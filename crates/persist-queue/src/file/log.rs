@@ -86,6 +86,8 @@ pub(super) struct State {
     pub(super) file: ControlFile,
     /// The control record as it was written last, or read.
     pub(super) control: Control,
+    /// It was written in this tenure.
+    pub(super) saved_here: bool,
     /// The head moved since then.
     pub(super) unsaved: bool,
     pub(super) head: Head,
@@ -294,6 +296,7 @@ impl State {
             oldest: control.tail.segment,
             keep: BTreeSet::new(),
             cursor: control.tail,
+            saved_here: false,
             unsaved: false,
             head,
             reader: Reader::default(),
@@ -426,16 +429,40 @@ impl State {
         if written.is_ok() {
             self.control = control;
         } else {
-            // The slot may hold anything now, even all of what was refused; the next write must not
-            // go to the other one.
             self.control.codec = control.codec;
-            let same = Control { generation: control.generation, ..self.control.clone() };
-            if self.file.write(&same).is_ok() {
-                self.control = same;
-            }
+            self.restore_control();
         }
+        self.saved_here = written.is_ok();
         self.unsaved &= written.is_err();
         written
+    }
+
+    /// Writes that the tail moved on, where that is all that changed since the control record was written.
+    #[inline]
+    pub(super) fn save_tail(&mut self) -> Result<()> {
+        // Whoever has read the record looks for nothing more of its generation.
+        if !self.saved_here {
+            return self.save_control();
+        }
+        let tail = self.tail();
+        let written = self.file.write_tail(&self.control, tail);
+        match written {
+            Ok(()) => self.control.tail = tail,
+            Err(_) => self.restore_control(),
+        }
+        written
+    }
+
+    /// Writes the control record once more, after a write that may have left anything there, even all of what was
+    /// refused: in the next slot, which may be that one. Going on in the other one would leave it.
+    #[cold]
+    fn restore_control(&mut self) {
+        let generation = self.control.next_generation();
+        let same = Control { generation, ..self.control.clone() };
+        self.saved_here = self.file.write(&same).is_ok();
+        if self.saved_here {
+            self.control = same;
+        }
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn open(
     if !intact {
         file.reserve()?;
     }
-    control.generation = control.next_generation();
+    control.generation = next_life(control.generation);
     file.write(&control)?;
     Ok(Opened { file, control, head })
 }
@@ -171,6 +171,16 @@ fn refuse_foreign(storage: &dyn Storage, dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The first generation of this opening. A power loss may have left notes of generations that no slot is left of:
+/// their numbers must not be given again.
+fn next_life(generation: u64) -> u64 {
+    match generation {
+        0 => 1,
+        // Odd, so that the slot that has the older generation is written.
+        generation => generation.wrapping_add(u64::from(random_salt()) << 1 | 1),
+    }
+}
+
 /// A number that no item can have been made to match.
 pub(super) fn random_salt() -> u32 {
     use std::hash::{BuildHasher, RandomState};
@@ -191,7 +201,7 @@ fn rebuilt(storage: &dyn Storage, dir: &Path) -> Result<Option<Control>> {
     }
     Ok(first.map(|(start, header)| Control {
         salt: header.salt,
-        generation: 0,
+        generation: next_life(1),
         tail: start,
         head: start,
         last_offset: 0,

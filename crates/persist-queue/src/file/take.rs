@@ -399,7 +399,7 @@ impl Inside<'_> {
     fn finish_only(&mut self, handle: &Handle, at: Position) -> Result<Option<Ticket>> {
         self.tell_others();
         let state = &mut *self.state;
-        if let Err(error) = state.save_control() {
+        if let Err(error) = state.save_tail() {
             state.window.unfinish_only(at);
             let _ = state.save_control();
             self.wipe_promise(handle, at.sequence);
@@ -437,7 +437,7 @@ impl Inside<'_> {
         self.announce(marks, handle.level)?;
         self.write_marks(marks, handle.level, handle.mapped, record::mark)?;
         if self.state.tail() != self.state.control.tail {
-            self.state.save_control()?;
+            self.state.save_tail()?;
         }
         Ok(())
     }

@@ -69,6 +69,7 @@ impl Log {
         }
         state.held = false;
         state.consumer_checked = false;
+        state.saved_here = false;
         self.asked.store(false, Ordering::Relaxed);
         locks.leave();
         true

@@ -15,6 +15,9 @@ const SLOTS: [usize; 2] = [0, 4096];
 const GENERATION: usize = 16;
 const TAIL: usize = 24;
 const HEAD: usize = 48;
+/// Where there may be notes, from the beginning of a slot, and where their tail is.
+const NOTES: [usize; 4] = [256, 320, 384, 448];
+const NOTED: usize = 8;
 /// Where the sequence number is in a tail or a head.
 const SEQUENCE: usize = 16;
 
@@ -46,6 +49,20 @@ fn forge(disk: &SimulatedDisk, name: &str, size: usize, at: &[usize], fields: &[
     }
 }
 
+fn number(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(*bytes[at..].first_chunk().unwrap())
+}
+
+/// The tail of a slot, or the latest of its notes, as fields of the slot.
+fn latest_tail(bytes: &[u8], slot: usize) -> Vec<(usize, u64)> {
+    let generation = number(bytes, slot + GENERATION);
+    let notes = NOTES.iter().map(|note| slot + note);
+    let notes = notes.filter(|note| number(bytes, *note) == generation).map(|note| note + NOTED);
+    let tails = std::iter::once(slot + TAIL).chain(notes);
+    let latest = tails.max_by_key(|tail| number(bytes, tail + SEQUENCE)).unwrap();
+    (0..24).step_by(8).map(|field| (TAIL + field, number(bytes, latest + field))).collect()
+}
+
 fn with_control(image: &Image, fields: &[(usize, u64)]) -> SimulatedDisk {
     image.with(|disk| forge(disk, "control", SLOT, &SLOTS, fields))
 }
@@ -70,10 +87,31 @@ fn a_control_file_with_a_number_that_was_never_given_loses_nothing() {
 }
 
 #[test]
+fn a_note_of_a_number_that_was_never_given_does_not_count() {
+    for image in images() {
+        let bytes = read(&image.disk, "control");
+        let salt = u32::from_le_bytes(*bytes[12..].first_chunk().unwrap());
+        for far in FAR {
+            let disk = image.with(|disk| {
+                for slot in SLOTS {
+                    forge(disk, "control", SLOT, &[slot], &latest_tail(&bytes, slot));
+                    let mut note = bytes[slot + GENERATION..][..40].to_vec();
+                    put_number(&mut note, NOTED + SEQUENCE, far);
+                    let checksum = crc(salt, &note[..32]);
+                    note[32..].copy_from_slice(&[checksum, [0; 4]].concat());
+                    NOTES.iter().for_each(|at| write(disk, "control", slot + at, &note));
+                }
+            });
+            image.does_not_notice(&disk, &format!("a note of the number {far}"));
+        }
+    }
+}
+
+#[test]
 fn generations_go_on_behind_the_last() {
     for image in images() {
         let bytes = read(&image.disk, "control");
-        let generation = |at| u64::from_le_bytes(*bytes[at + GENERATION..].first_chunk().unwrap());
+        let generation = |at| number(&bytes, at + GENERATION);
         let newest = SLOTS.map(generation).into_iter().max().unwrap();
         // Each slot keeps its place, and the newest one is some generations in front of the last.
         for left in 0..4_u64 {
@@ -83,8 +121,10 @@ fn generations_go_on_behind_the_last() {
             }
             let disk = image.with(|disk| {
                 for at in SLOTS {
-                    let moved = (GENERATION, generation(at) + moved);
-                    forge(disk, "control", SLOT, &[at], &[moved]);
+                    // Notes of the old generation do not count.
+                    let mut fields = latest_tail(&bytes, at);
+                    fields.push((GENERATION, generation(at) + moved));
+                    forge(disk, "control", SLOT, &[at], &fields);
                 }
             });
             image.does_not_notice(&disk, &format!("{left} generations in front of the last"));
