@@ -99,7 +99,9 @@ fn a_note_of_a_number_that_was_never_given_does_not_count() {
                     put_number(&mut note, NOTED + SEQUENCE, far);
                     let checksum = crc(salt, &note[..32]);
                     note[32..].copy_from_slice(&[checksum, [0; 4]].concat());
-                    NOTES.iter().for_each(|at| write(disk, "control", slot + at, &note));
+                    for at in NOTES {
+                        write(disk, "control", slot + at, &note);
+                    }
                 }
             });
             image.does_not_notice(&disk, &format!("a note of the number {far}"));
