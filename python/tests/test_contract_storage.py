@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 from pathlib import Path
 
 import pytest
 from helpers import disk_usage, drain, ending, put_all, start_python
 
-from persistqueue import Full, Queue
+from persistqueue import AsyncQueue, Full, Queue
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -57,3 +59,19 @@ def test_reopening_with_another_chunksize_loses_nothing(tmp_path: Path) -> None:
     put_all(Queue(str(tmp_path / "q"), chunksize=3), range(10))
     put_all(Queue(str(tmp_path / "q"), chunksize=5), range(10, 20))
     assert drain(Queue(str(tmp_path / "q"), chunksize=2)) == list(range(20))
+
+
+def test_a_folder_whose_name_is_not_in_utf_8_is_like_any_other(tmp_path: Path) -> None:
+    path = os.path.join(tmp_path, os.fsdecode(b"caf\xe9"))
+    with Queue(path) as queue:
+        queue.put(1)
+        assert queue.path == path
+
+    async def take() -> int:
+        async with AsyncQueue(path) as queue:
+            assert queue.path == path
+            return await queue.get()
+
+    assert asyncio.run(take()) == 1
+    assert drain(Queue(path)) == [1]
+    assert os.listdir(os.fsencode(tmp_path)) == [b"caf\xe9"]

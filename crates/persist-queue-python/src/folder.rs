@@ -1,5 +1,6 @@
 //! What the two faces of a queue in a folder share: how it is opened, and what it was opened with.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -32,7 +33,7 @@ pub(crate) struct Open {
 /// What it was opened with, as Python gave it.
 #[derive(Debug)]
 pub(crate) struct Given {
-    path: String,
+    path: PathBuf,
     maxsize: i64,
     chunksize: i64,
     autosave: bool,
@@ -84,7 +85,7 @@ impl FolderQueue {
     fn _open(
         &self,
         py: Python<'_>,
-        path: String,
+        path: PathBuf,
         maxsize: i64,
         chunksize: i64,
         autosave: bool,
@@ -103,12 +104,11 @@ impl FolderQueue {
         if codec.is_custom() && !OWN.contains(&serializer_name) {
             options = options.legacy_format(Arc::new(ThroughSerializer(Arc::clone(&codec))));
         }
-        let folder = PathBuf::from(&path);
         let store = py
-            .detach(|| FileStore::open(&folder, serializer_name, options, Patience::Leave))
+            .detach(|| FileStore::open(&path, serializer_name, options, Patience::Leave))
             .map_err(Raised::from)?;
         let (serializer, durability) = (serializer.unbind(), durability.unbind());
-        let codec = ItemCodec::new(codec, path.clone());
+        let codec = ItemCodec::new(codec, path.to_string_lossy().into_owned());
         let given = Given { path, maxsize, chunksize, autosave, serializer, durability };
         self.open
             .set(Open { store: Arc::new(store), serializer: codec, given })
@@ -116,8 +116,8 @@ impl FolderQueue {
     }
 
     #[getter]
-    fn path(&self) -> PyResult<&str> {
-        Ok(&self.open()?.given.path)
+    fn path(&self) -> PyResult<&OsStr> {
+        Ok(self.open()?.given.path.as_os_str())
     }
 
     #[getter]

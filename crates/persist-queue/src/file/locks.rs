@@ -11,7 +11,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use super::control;
+use super::log::IDLE;
 use crate::error::Context;
 use crate::process::lock::KernelLock;
 use crate::{Error, Result};
@@ -19,6 +22,8 @@ use crate::{Error, Result};
 /// Where the numbers stand in `lock.turn`.
 const CHANGED: u64 = 0;
 const ASKED: u64 = 8;
+/// Far longer than a process takes to notice that a lock file is not there any more.
+const UNTIL_NOTICED: Duration = IDLE.saturating_mul(20);
 
 /// See the module.
 #[derive(Debug)]
@@ -30,25 +35,47 @@ pub(super) struct Locks {
     consumer: KernelLock,
     /// The last change that this process was told of.
     told: AtomicU64,
+    /// `lock` was made by this process, in a folder that is no new one.
+    restored: bool,
     dir: PathBuf,
+    main_path: PathBuf,
     pub(super) turn_path: PathBuf,
+    consumer_path: PathBuf,
 }
 
 impl Locks {
     pub(super) fn open(dir: &Path) -> Result<Self> {
-        let open = |name: &str| {
-            let path = dir.join(name);
-            KernelLock::open(&path).context("open", &path)
-        };
+        let open = |path: &Path| KernelLock::open(path).context("open", path);
+        let main_path = dir.join("lock");
+        let (turn_path, consumer_path) = (dir.join("lock.turn"), dir.join("lock.consumer"));
+        let restored = !main_path.exists() && dir.join(control::NAME).exists();
         Ok(Self {
-            main: open("lock")?,
-            turn: open("lock.turn")?,
-            turn_probe: open("lock.turn")?,
-            consumer: open("lock.consumer")?,
+            main: open(&main_path)?,
+            turn: open(&turn_path)?,
+            turn_probe: open(&turn_path)?,
+            consumer: open(&consumer_path)?,
             told: AtomicU64::new(0),
+            restored,
             dir: dir.to_owned(),
-            turn_path: dir.join("lock.turn"),
+            main_path,
+            turn_path,
+            consumer_path,
         })
+    }
+
+    /// Whether the files that this process locks are those that another one would lock: somebody may
+    /// have removed them.
+    pub(super) fn are_in_place(&self) -> bool {
+        self.main.is_at(&self.main_path)
+            && self.turn.is_at(&self.turn_path)
+            && self.consumer.is_at(&self.consumer_path)
+    }
+
+    /// Waits until processes that have a lock file which was removed must have left the log.
+    pub(super) fn outwait_removed(&self) {
+        if self.restored {
+            std::thread::sleep(UNTIL_NOTICED);
+        }
     }
 
     /// Tries to have the log; `turn` says whether this process is the next to have it.

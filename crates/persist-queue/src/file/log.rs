@@ -146,6 +146,7 @@ impl Log {
         let locks = storage.is_shared().then(|| Locks::open(dir)).transpose()?;
         if let Some(locks) = &locks {
             wait_for_lock(dir, locks)?;
+            locks.outwait_removed();
         }
         #[cfg(feature = "legacy")]
         super::convert::convert_if_needed(

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use arc_swap::ArcSwapOption;
 
 use super::control;
+use super::locks::Locks;
 use super::log::Log;
 use super::options::Options;
 use crate::process::fork;
@@ -48,6 +49,7 @@ pub(super) fn open(dir: &Path, codec: &str, options: &Options) -> Result<Arc<Log
 /// Whether the folder still holds what the log was opened on, and was not replaced.
 fn is_same(log: &Log, dir: &Path) -> bool {
     log.storage.identity(&dir.join(control::NAME)).is_ok_and(|found| found == log.identity)
+        && log.locks.as_ref().is_none_or(Locks::are_in_place)
 }
 
 fn current() -> Arc<Registry> {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::control::{Control, Position};
 use super::head::Head;
+use super::locks::Locks;
 use super::log::{IDLE, Log, State};
 use super::reader::Reader;
 use super::segment;
@@ -56,6 +57,10 @@ impl Log {
         if state.pins > 0 || state.dirty.withheld.is_some() {
             return false;
         }
+        if !locks.are_in_place() {
+            self.let_go(state, locks);
+            return true;
+        }
         state.head.cut_again();
         if self.signals.are_awaited() && !state.control.waiting {
             state.control.waiting = true;
@@ -67,19 +72,25 @@ impl Log {
             // What it says can be found in the log, but for the wish to be woken.
             tracing::warn!(%error, "the control file could not be written");
         }
+        self.let_go(state, locks);
+        true
+    }
+
+    fn let_go(&self, state: &mut State, locks: &Locks) {
         state.held = false;
         state.consumer_checked = false;
         state.saved_here = false;
         self.asked.store(false, Ordering::Relaxed);
         locks.leave();
-        true
     }
 
     /// Leaves the files as they are best for others, if none of them is at work there: nothing is lost where
     /// this is left out.
     pub(super) fn wind_up(&self, state: &mut State) {
         let mapped = state.head.is_mapped();
-        if state.held || (mapped && self.acquire(state).is_ok_and(|held| held)) {
+        if state.held && !self.are_locks_in_place() {
+            state.held = false;
+        } else if state.held || (mapped && self.acquire(state).is_ok_and(|held| held)) {
             state.head.cut_again();
             state.head.trim();
             if state.unsaved {
@@ -125,17 +136,22 @@ impl Log {
     fn check_folder(&self, state: &State) -> Result<()> {
         let path = &state.file.path;
         match self.storage.identity(path) {
-            Ok(found) if found == self.identity => Ok(()),
+            Ok(found) if found == self.identity && self.are_locks_in_place() => Ok(()),
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context("inspect", path)
             }
             Ok(_) | Err(_) => Err(Error::Unrecognised {
                 path: self.dir.clone(),
-                reason: "the folder was removed or replaced while the queue was open; open the \
-                         queue again"
-                    .to_owned(),
+                reason:
+                    "the folder, its control file or a lock file was removed or replaced while \
+                         the queue was open; open the queue again"
+                        .to_owned(),
             }),
         }
+    }
+
+    fn are_locks_in_place(&self) -> bool {
+        self.locks.as_ref().is_none_or(Locks::are_in_place)
     }
 
     fn adopt(&self, state: &mut State, newest: Control) -> Result<()> {
@@ -227,7 +243,7 @@ fn rewind(state: &mut State) {
 impl Kept for Log {
     fn tend(&self, poked: bool) -> Option<Duration> {
         let locks = self.locks.as_ref()?;
-        if poked && locks.is_changed() {
+        if poked && (locks.is_changed() || !locks.are_in_place()) {
             self.signals.notify_all();
         }
         let mut state = match self.try_lock() {
@@ -254,8 +270,8 @@ impl Log {
             return None;
         }
         let idle = state.entries == std::mem::replace(&mut state.entries_seen, state.entries);
-        let wanted = self.locks.as_ref().is_some_and(super::locks::Locks::is_wanted);
-        if !idle && !wanted {
+        let wanted = self.locks.as_ref().is_some_and(Locks::is_wanted);
+        if !idle && !wanted && self.are_locks_in_place() {
             return Some(IDLE);
         }
         if self.release(state) {

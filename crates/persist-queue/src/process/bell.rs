@@ -1,4 +1,4 @@
-//! What wakes the keeper's thread: a ring, and a write to a file that is watched (inotify).
+//! What wakes the keeper's thread: a ring, and a write to or the removal of a file that is watched (inotify).
 
 use std::collections::HashSet;
 use std::io;
@@ -36,7 +36,7 @@ impl Bell {
         let _ = rustix::io::write(&self.rings, &1_u64.to_ne_bytes());
     }
 
-    /// Sleeps until it rings, a watched file is written or `limit` is over; says whether it rang.
+    /// Sleeps until it rings, a watched file is written or removed, or `limit` is over; says whether it rang.
     pub(super) fn sleep(&self, limit: Option<Duration>) -> bool {
         let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
         let mut files = vec![PollFd::new(&self.rings, PollFlags::IN)];
@@ -51,7 +51,9 @@ impl Bell {
     /// asked for.
     pub(super) fn watch(&self, path: &Path) -> Option<Watch> {
         let inotify = self.inotify.as_ref()?;
-        inotify::add_watch(inotify, path, inotify::WatchFlags::MODIFY).ok()
+        // A file that is removed changes its number of names, which is an attribute.
+        let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::ATTRIB;
+        inotify::add_watch(inotify, path, events).ok()
     }
 
     pub(super) fn unwatch(&self, watch: Watch) {
@@ -60,7 +62,7 @@ impl Bell {
         }
     }
 
-    /// The watches whose files were written.
+    /// The watches whose files were written or removed.
     pub(super) fn pokes(&self) -> HashSet<Watch> {
         let mut poked = HashSet::new();
         if let Some(inotify) = &self.inotify {

@@ -157,6 +157,54 @@ fn a_replaced_folder_is_noticed_and_not_touched() {
     check_waking(&mut old, &mut new);
 }
 
+/// Somebody takes lock files for remains of a process that died, and removes them under one that lives.
+#[cfg(unix)]
+#[test]
+fn a_removed_lock_file_is_noticed() {
+    for name in ["lock", "lock.turn", "lock.consumer"] {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        let mut old = Puppet::with(dir, AUTOSAVE);
+        (0..10).for_each(|number| old.put(number));
+        std::thread::sleep(Duration::from_millis(30));
+        std::fs::remove_file(dir.join(name)).unwrap();
+        let mut new = Puppet::with(dir, AUTOSAVE);
+        (10..20).for_each(|number| new.put(number));
+        let put = old.ask("put q 0 0 99").text();
+        assert!(put.starts_with("error"), "without {name}: {put}");
+        old.ask("close q").expect("ok");
+        (20..30).for_each(|number| new.put(number));
+        old.open("q", dir, AUTOSAVE).expect("ok");
+        for number in 0..15 {
+            assert_eq!((new.get(), old.get()), (2 * number, 2 * number + 1), "without {name}");
+        }
+        check_waking(&mut old, &mut new);
+    }
+}
+
+/// As above, where the process is in the middle of its work.
+#[cfg(unix)]
+#[test]
+fn a_lock_file_that_is_removed_under_a_busy_process_costs_no_item() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let (mut old, mut new) = (Puppet::with(dir, AUTOSAVE), Puppet::new());
+    let busy = std::thread::spawn(move || {
+        let put = |number: &u64| old.ask(&format!("put q 1 0 {number}")).text() == "ok";
+        (0..200_000).take_while(put).count() as u64
+    });
+    std::thread::sleep(Duration::from_millis(30));
+    std::fs::remove_file(dir.join("lock")).unwrap();
+    new.open("q", dir, AUTOSAVE).expect("ok");
+    (0..1000).for_each(|number| new.put(number));
+    let stored = busy.join().unwrap();
+    let mut got: Vec<_> = (0..stored + 1000).map(|_| new.ask("try_get q").item()).collect();
+    new.ask("try_get q").expect("none");
+    got.sort_unstable();
+    let own = (0..1000).map(|number| (0, 0, number));
+    assert_eq!(got, own.chain((0..stored).map(|number| (1, 0, number))).collect::<Vec<_>>());
+}
+
 /// Two objects of one process on one folder, and a folder under two names.
 #[cfg(unix)]
 #[test]
