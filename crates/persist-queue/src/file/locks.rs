@@ -23,7 +23,7 @@ use crate::{Error, Result};
 const CHANGED: u64 = 0;
 const ASKED: u64 = 8;
 /// Far longer than a process takes to notice that a lock file is not there any more.
-const UNTIL_NOTICED: Duration = IDLE.saturating_mul(20);
+const UNTIL_NOTICED: Duration = IDLE.saturating_mul(100);
 
 /// See the module.
 #[derive(Debug)]
