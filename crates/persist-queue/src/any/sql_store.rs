@@ -175,6 +175,10 @@ impl SqlStore {
         self.sqlite()?.change_all(host, changes.collect::<Result<_>>()?).await
     }
 
+    #[cfg_attr(
+        not(feature = "server"),
+        expect(clippy::unnecessary_wraps, reason = "there is no other")
+    )]
     fn sqlite(&self) -> Result<&SqliteStore> {
         match self {
             Self::Sqlite(store) => Ok(store),
