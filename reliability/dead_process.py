@@ -1,9 +1,9 @@
 """Kills processes that use one queue, at random moments, round after round.
 
 `python dead_process.py [KIND...] [ROUNDS] [--seed S]`, with a Python that has `persistqueue`; for
-the kinds on a server PERSISTQUEUE_MYSQL names it. In each round two to four processes call the
-queue at random, and some are killed (SIGKILL). After some rounds the queue is emptied, and an
-account of all that the processes wrote down says whether a promise was broken
+the kinds on a server PERSISTQUEUE_MYSQL and PERSISTQUEUE_POSTGRES name it. In each round two to
+four processes call the queue at random, and some are killed (SIGKILL). After some rounds the queue
+is emptied, and an account of all that the processes wrote down says whether a promise was broken
 (`dead_process_account.py`).
 """
 
