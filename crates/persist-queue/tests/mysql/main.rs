@@ -8,6 +8,8 @@ mod ack;
 mod any;
 #[path = "../servers/batch.rs"]
 mod batch;
+#[path = "../support/certificates.rs"]
+mod certificates;
 #[path = "../servers/contention.rs"]
 mod contention;
 mod errors;

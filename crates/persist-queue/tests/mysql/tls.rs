@@ -1,41 +1,19 @@
 //! Encrypted connections, to a server that has a certificate of an authority of the test's own.
 
-use std::fs::write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use persist_queue::mysql::Tls;
 use persist_queue::{Error, MySqlAddress, MySqlOptions, MySqlQueue};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
+use crate::certificates::{Authority, authority, certify, save};
 use crate::server::{Server, is_there};
-
-type Authority = CertifiedIssuer<'static, KeyPair>;
-
-fn authority(name: &str) -> Authority {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, name);
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-fn save(folder: &Path, name: &str, text: &str) -> PathBuf {
-    let path = folder.join(name);
-    write(&path, text).unwrap();
-    path
-}
 
 /// A server whose certificate is good for these names.
 fn start(folder: &Path, authority: &Authority, names: &[&str]) -> Server {
-    let key = KeyPair::generate().unwrap();
-    let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, authority).unwrap();
-    let arguments = [
-        ("ca", save(folder, "ca.pem", &authority.pem())),
-        ("cert", save(folder, "cert.pem", &certificate.pem())),
-        ("key", save(folder, "key.pem", &key.serialize_pem())),
-    ];
+    let [authority, certificate, key] = certify(folder, authority, names);
+    let arguments = [("ca", authority), ("cert", certificate), ("key", key)];
     // The server runs as another user where this is root.
     let arguments: Vec<_> =
         arguments.iter().map(|(what, path)| format!("--ssl-{what}={}", path.display())).collect();
