@@ -180,9 +180,7 @@ impl Control {
             codec,
         }))
     }
-}
 
-impl Control {
     /// The note behind the slot of this that its tail is there now.
     fn note(&self, tail: Position) -> [u8; NOTE] {
         let mut bytes = [0; NOTE];

@@ -66,9 +66,14 @@ impl Locks {
     /// Whether the files that this process locks are those that another one would lock: somebody may
     /// have removed them.
     pub(super) fn are_in_place(&self) -> bool {
-        self.main.is_at(&self.main_path)
+        self.is_exclusive()
             && self.turn.is_at(&self.turn_path)
             && self.consumer.is_at(&self.consumer_path)
+    }
+
+    /// Whether nobody else can be in the log while this process is.
+    pub(super) fn is_exclusive(&self) -> bool {
+        self.main.is_at(&self.main_path)
     }
 
     /// Waits until processes that have a lock file which was removed must have left the log.

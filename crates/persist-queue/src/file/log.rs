@@ -429,11 +429,11 @@ impl State {
         let written = self.file.write(&control);
         if written.is_ok() {
             self.control = control;
+            self.saved_here = true;
         } else {
             self.control.codec = control.codec;
             self.restore_control();
         }
-        self.saved_here = written.is_ok();
         self.unsaved &= written.is_err();
         written
     }

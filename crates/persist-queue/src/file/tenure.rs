@@ -57,7 +57,7 @@ impl Log {
         if state.pins > 0 || state.dirty.withheld.is_some() {
             return false;
         }
-        if !locks.are_in_place() {
+        if !locks.is_exclusive() {
             self.let_go(state, locks);
             return true;
         }
@@ -88,7 +88,7 @@ impl Log {
     /// this is left out.
     pub(super) fn wind_up(&self, state: &mut State) {
         let mapped = state.head.is_mapped();
-        if state.held && !self.are_locks_in_place() {
+        if state.held && !self.locks.as_ref().is_none_or(Locks::is_exclusive) {
             state.held = false;
         } else if state.held || (mapped && self.acquire(state).is_ok_and(|held| held)) {
             state.head.cut_again();
