@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::head::Limits;
-use super::log::{Count, Log, Patience};
+use super::inside::Patience;
+use super::log::{Count, Log};
 use super::options::Options;
 use crate::error::Context;
 use crate::{Durability, Result};

@@ -1,4 +1,4 @@
-//! The log that the queue objects of one process share: its state, and entering it.
+//! The log that the queue objects of one process share, and its state.
 //!
 //! Lock order: the registry, then a log's state, then its committer. No item is serialized and no
 //! host is entered under any of them.
@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::commit::{Committer, Dirty};
@@ -119,26 +119,6 @@ pub(super) struct State {
     pub(super) dirty: Dirty,
 }
 
-/// A thread inside the log, with the process's lock.
-#[derive(Debug)]
-pub(super) struct Inside<'a> {
-    pub(super) log: &'a Log,
-    pub(super) state: MutexGuard<'a, State>,
-}
-
-/// Whether a caller may wait for another thread of this process to leave the log. A binding that
-/// holds its interpreter may not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// Wait.
-    Wait,
-    /// Come back as busy.
-    Leave,
-}
-
-/// How often a caller who may not wait looks whether whoever is inside has left.
-const LOOKS: u32 = 20;
-
 impl Log {
     /// Opens the log in `dir`, which must exist.
     pub(super) fn open(dir: &Path, codec: &str, options: &Options) -> Result<Arc<Self>> {
@@ -205,76 +185,6 @@ impl Log {
         if let Some(keeper) = self.keeper.get() {
             keeper.ring();
         }
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn try_lock(&self) -> Option<MutexGuard<'_, State>> {
-        match self.state.try_lock() {
-            Ok(state) => Some(state),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
-    }
-
-    /// Almost always whoever is inside leaves sooner than it takes to sleep: a task that comes back
-    /// later loses its turn to another one.
-    #[cold]
-    pub(super) fn try_lock_again(&self) -> Option<MutexGuard<'_, State>> {
-        (0..LOOKS).find_map(|_| {
-            std::thread::yield_now();
-            self.try_lock()
-        })
-    }
-
-    /// Enters the log; nothing when somebody else is inside.
-    #[inline(always)]
-    #[expect(clippy::inline_always, reason = "a guard that is handed on costs a stall")]
-    pub(super) fn enter(&self, patience: Patience) -> Slim<Option<Inside<'_>>> {
-        let mut state = match patience {
-            Patience::Wait => self.lock(),
-            Patience::Leave => match self.try_lock().or_else(|| self.try_lock_again()) {
-                Some(state) => state,
-                None => return Ok(None),
-            },
-        };
-        state.entries += 1;
-        if state.held && self.asked.load(Ordering::Relaxed) {
-            // Another process is next. What is withheld keeps it out until it is on the disk, so that
-            // must come to an end, and nothing new begin.
-            let released = self.release(&mut state);
-            if !released && state.dirty.withheld.is_some() {
-                return Ok(None);
-            }
-        }
-        if !state.held && !self.acquire(&mut state)? {
-            return Ok(None);
-        }
-        Ok(Some(Inside { log: self, state }))
-    }
-
-    /// Enters the log, waiting for whoever is inside as long as it takes within reason.
-    pub(super) fn enter_patiently(&self) -> Result<Inside<'_>> {
-        let mut waiting = Waiting::new(&self.signals.done, Wait::No);
-        let outcome = loop {
-            let entered = self.enter(Patience::Wait)?.map_or(Attempt::Busy, Attempt::Done);
-            if let Some(outcome) = now(waiting.pace(&mut Thread, entered))? {
-                break outcome;
-            }
-        };
-        match outcome {
-            Outcome::Done(inside) => Ok(inside),
-            Outcome::TimedOut | Outcome::Locked => {
-                self.stop_asking();
-                Err(self.locked())
-            }
-        }
-    }
-
-    pub(super) fn locked(&self) -> Error {
-        Error::Locked { path: self.dir.clone() }
     }
 
     pub(super) fn count_marks(&self, state: &State) -> Result<u64> {
@@ -464,48 +374,6 @@ impl State {
         if self.saved_here {
             self.control = same;
         }
-    }
-}
-
-impl Inside<'_> {
-    /// Wakes the processes that wait for a change. To be called before the change: who wakes gets in
-    /// only behind this process, and also if it does not live to make the change or to tell of it.
-    pub(super) fn tell_others(&mut self) {
-        if self.state.control.waiting {
-            self.state.control.waiting = false;
-            self.state.unsaved = true;
-            if let Some(locks) = &self.log.locks {
-                locks.poke();
-            }
-        }
-    }
-
-    pub(super) fn finished(&mut self, records: u64) {
-        self.log.totals.finished.add(records);
-        let signals = &self.log.signals;
-        // What one object has in flight takes room in the eyes of the others.
-        for signal in [&signals.done, &signals.space] {
-            if signal.is_awaited() {
-                signal.notify_all();
-            }
-        }
-        self.tell_others();
-    }
-}
-
-impl Drop for Inside<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.log.asked.load(Ordering::Relaxed) || !self.log.may_keep() {
-            self.log.release(&mut self.state);
-        }
-    }
-}
-
-impl Log {
-    #[inline]
-    fn may_keep(&self) -> bool {
-        self.locks.is_none() || self.has_keeper()
     }
 }
 

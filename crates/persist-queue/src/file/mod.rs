@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod gather;
 mod handle;
 mod head;
+mod inside;
 #[cfg(feature = "legacy")]
 pub mod legacy;
 mod locks;

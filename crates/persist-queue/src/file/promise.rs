@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use super::commit::Ticket;
 use super::handle::Handle;
-use super::log::{Inside, Log};
+use super::inside::Inside;
+use super::log::Log;
 use super::record;
 use super::window::Owner;
 use crate::{Durability, Result};

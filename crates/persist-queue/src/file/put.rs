@@ -2,7 +2,8 @@
 
 use super::commit::Ticket;
 use super::handle::Handle;
-use super::log::{Inside, Log};
+use super::inside::Inside;
+use super::log::Log;
 use super::record;
 use super::segment;
 use crate::error::Slim;

@@ -20,7 +20,7 @@ use crate::process::fork;
 use crate::wait::{Attempt, Call, Host, Outcome, Signal, Wait, Waiting};
 use crate::{Durability, Error, Result};
 
-pub use super::log::Patience;
+pub use super::inside::Patience;
 
 /// See the module.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 use super::commit::Ticket;
 use super::control::Position;
 use super::handle::Handle;
-use super::log::{Inside, Log, Patience};
+use super::inside::{Inside, Patience};
+use super::log::Log;
 use super::marks::Marked;
 use super::quarantine;
 use super::reader::{Damage, Found, step};
@@ -80,14 +81,7 @@ impl Log {
         fate: Fate,
         patience: Patience,
     ) -> Slim<Attempt<Option<Ticket>>> {
-        // Not through `enter`: a take that is not settled keeps the process's lock.
-        let mut inside = match patience {
-            Patience::Wait => Inside { log: self, state: self.lock() },
-            Patience::Leave => match self.try_lock().or_else(|| self.try_lock_again()) {
-                Some(state) => Inside { log: self, state },
-                None => return Ok(Attempt::Busy),
-            },
-        };
+        let Some(mut inside) = self.enter_to_settle(patience) else { return Ok(Attempt::Busy) };
         if handle.autosave {
             inside.state.pins -= taken.len() as u64;
         }

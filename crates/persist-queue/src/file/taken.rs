@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use super::commit::Ticket;
 use super::handle::{Attachment, Handle};
-use super::log::{Log, Patience};
+use super::inside::Patience;
+use super::log::Log;
 use super::promise;
 use super::store::FileStore;
 use super::take::Fate;
