@@ -4,6 +4,7 @@ use mysql::prelude::Queryable;
 use mysql::{Conn, Params};
 
 use super::failure::failure;
+use super::galera;
 use crate::server::{Connection, Fields, Gave, Said, ServerAddress, Statements, Value};
 
 /// A connection, and where it leads.
@@ -11,10 +12,12 @@ use crate::server::{Connection, Fields, Gave, Said, ServerAddress, Statements, V
 pub(super) struct Driven {
     pub(super) connection: Conn,
     pub(super) address: ServerAddress,
+    /// It is a node of a cluster, see [`galera`](super::galera).
+    pub(super) is_node: bool,
 }
 
-impl Statements for Driven {
-    fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said> {
+impl Driven {
+    fn run_together(&mut self, text: &str) -> Result<Vec<Gave>, Said> {
         let ran = self.connection.query_iter(text).and_then(|mut result| {
             let mut all = Vec::new();
             while let Some(set) = result.iter() {
@@ -25,6 +28,19 @@ impl Statements for Driven {
             Ok(all)
         });
         ran.map_err(|error| failure(&self.address, error))
+    }
+}
+
+impl Statements for Driven {
+    fn run(&mut self, text: &str) -> Result<Vec<Gave>, Said> {
+        if !self.is_node {
+            return self.run_together(text);
+        }
+        let mut all = Vec::new();
+        for statement in galera::statements(text) {
+            all.append(&mut self.run_together(statement)?);
+        }
+        Ok(all)
     }
 
     /// The server keeps the statement prepared.

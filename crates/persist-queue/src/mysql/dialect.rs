@@ -26,6 +26,7 @@ const TEXTS: Texts = Texts {
     unlock: "SELECT RELEASE_LOCK(CONCAT('persistqueue-', ?))",
     free_lock: "SELECT IS_FREE_LOCK(CONCAT('persistqueue-', ?))",
     uptime: "SHOW GLOBAL STATUS LIKE 'Uptime'",
+    increment: "SELECT @@auto_increment_increment",
     create_notes: "CREATE TABLE IF NOT EXISTS persistq_resume \
          (queue VARBINARY(256) NOT NULL, name VARBINARY(255) NOT NULL, done BIGINT UNSIGNED NOT NULL, \
          finished BOOLEAN NOT NULL, PRIMARY KEY (queue, name)) ENGINE=InnoDB",

@@ -8,6 +8,7 @@ use super::MySql;
 use super::connection::Driven;
 use super::dialect::{MySqlDialect, SETTINGS};
 use super::failure::explain_connecting;
+use super::galera;
 use crate::server::{
     Abilities, Connection, Dialect, Engine, NotConnected, Said, ServerAddress, UrlParts, column,
 };
@@ -53,7 +54,9 @@ impl Engine for MySql {
 
     fn connect(&self, address: &ServerAddress) -> Result<Box<dyn Connection>, NotConnected> {
         let connected = connect(address).map_err(|error| explain_connecting(address, &error))?;
-        Ok(Box::new(Driven { connection: connected, address: address.clone() }))
+        let mut driven = Driven { connection: connected, address: address.clone(), is_node: false };
+        galera::settle_in(&mut driven)?;
+        Ok(Box::new(driven))
     }
 
     fn abilities(&self, connection: &mut dyn Connection) -> Result<Abilities, Said> {
@@ -64,6 +67,7 @@ impl Engine for MySql {
             skips_locked: skips_locked(&version),
             packet: column(&mut row, 1)?,
             increment: Some(column(&mut row, 2)?),
+            shares_locks: !galera::is_node(connection)?,
         })
     }
 }

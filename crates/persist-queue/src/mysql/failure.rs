@@ -4,6 +4,7 @@ use std::io;
 
 use mysql::DriverError;
 
+use super::galera::NOT_READY;
 use crate::server::{
     FOR_THE_MOMENT, Failure, NotConnected, Said, ServerAddress, is_resolving, unreachable,
     unresolved,
@@ -22,7 +23,7 @@ const FOR_NOW: [u16; 5] = [1040, 1053, 1077, 1927, 4031];
 fn kind(error: &mysql::Error) -> Failure {
     match error {
         mysql::Error::MySqlError(error) => match error.code {
-            DEADLOCK | LOCK_WAIT_TIMEOUT => Failure::InTheWay,
+            DEADLOCK | LOCK_WAIT_TIMEOUT | NOT_READY => Failure::InTheWay,
             DUPLICATE => Failure::Duplicate,
             DATA_TOO_LONG | PACKET_TOO_LARGE => Failure::TooLarge,
             code if FOR_NOW.contains(&code) => Failure::Broken,

@@ -8,6 +8,7 @@ mod connection;
 mod dialect;
 mod engine;
 mod failure;
+mod galera;
 
 #[cfg(feature = "tokio")]
 pub use crate::server::AsyncServerDelivery as AsyncMySqlDelivery;

@@ -47,6 +47,7 @@ const TEXTS: Texts = Texts {
     uptime: "SELECT 'Uptime', CAST(GREATEST(FLOOR(EXTRACT(EPOCH FROM statement_timestamp() - \
          GREATEST(pg_postmaster_start_time(), (SELECT stats_reset FROM pg_stat_bgwriter)))), 0) \
          AS BIGINT)::text",
+    increment: "",
     create_notes: "CREATE TABLE IF NOT EXISTS persistq_resume (queue VARCHAR(256) NOT NULL, name VARCHAR(255) NOT NULL, \
          done BIGINT NOT NULL, finished BOOLEAN NOT NULL, PRIMARY KEY (queue, name))",
     begin_noting: "INSERT INTO persistq_resume VALUES ($1, $2, 0, FALSE) ON CONFLICT DO NOTHING",

@@ -84,7 +84,7 @@ impl Engine for Postgres {
     }
 
     fn abilities(&self, _connection: &mut dyn Connection) -> Result<Abilities, Said> {
-        Ok(Abilities { skips_locked: true, packet: PACKET, increment: None })
+        Ok(Abilities { skips_locked: true, packet: PACKET, increment: None, shares_locks: true })
     }
 }
 

@@ -168,7 +168,8 @@ impl Attachment {
         let table = &self.shared.table;
         let text = table.dialect.give_numbers(table, NUMBERS);
         let numbers = self.server.repeat("put an item into", self.options.timeout, |session| {
-            self.server.abilities.numbers(session.run_last(&text)?, usize::from(NUMBERS))
+            let gave = session.run_last(&text)?;
+            self.server.numbers(session, gave, usize::from(NUMBERS))
         })?;
         state.numbers.extend(numbers);
         let first = state.numbers.pop_front();

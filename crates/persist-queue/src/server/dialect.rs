@@ -94,6 +94,8 @@ pub struct Texts {
     pub(crate) free_lock: &'static str,
     /// For how many seconds the locks that it knows of have been all: a name, and that.
     pub(crate) uptime: &'static str,
+    /// How far two numbers in a row are from each other now, where the server tells only the first.
+    pub(crate) increment: &'static str,
     /// Makes the table of notes.
     pub(crate) create_notes: &'static str,
     /// Notes that nothing was put yet, where nothing is noted: table, name.

@@ -98,4 +98,7 @@ pub struct Abilities {
     pub(crate) packet: usize,
     /// The distance of two numbers that are given out one after the other; nothing where it says each.
     pub(crate) increment: Option<i64>,
+    /// What one connection locks, rows and names, is locked for all that are connected to this database, at whatever
+    /// server. In a cluster where each node takes writes it is not: there, that distance also changes.
+    pub(crate) shares_locks: bool,
 }

@@ -11,10 +11,11 @@ use super::engine::{Abilities, Statements};
 use super::failure::{Failure, Said, explain, refused};
 use super::holder::Lives;
 use super::lock;
+use super::options::Settings;
 use super::pool::{Pool, Pooled};
 use super::schema::{ROLLBACK, Table};
 use super::shared::Shared;
-use super::value::{Gave, column, numbers};
+use super::value::{Gave, column, numbers, one};
 use crate::process::per_process::PerProcess;
 use crate::wait::Worker;
 use crate::{Error, Result};
@@ -101,6 +102,22 @@ impl Server {
         &self.pool.address
     }
 
+    /// Refuses what this server cannot do.
+    pub(super) fn check(&self, options: &Settings, acks: bool) -> Result<()> {
+        if self.abilities.shares_locks {
+            return Ok(());
+        }
+        let instead = match acks {
+            true if options.lease.is_none() => "say how long an item may be held: give a lease",
+            false if !options.auto_commit => "leave auto_commit on, or acknowledge items",
+            _ => return Ok(()),
+        };
+        let address = self.address();
+        Err(Error::Invalid(format!(
+            "{address} is a node of a cluster, where nobody sees what is locked at another node; {instead}"
+        )))
+    }
+
     /// A queue, whose table is made where it is missing.
     pub(super) fn queue(self: &Arc<Self>, table: Table, patience: Duration) -> Result<Arc<Shared>> {
         let named = table.dialect.check_name(&table.name);
@@ -168,6 +185,25 @@ impl Server {
         Ok(data.map_or(0, |(_, kind)| table.dialect.capacity(kind)))
     }
 
+    /// The numbers that the server gave, in this session, to so many rows.
+    pub(super) fn numbers(
+        &self,
+        session: &mut dyn Statements,
+        gave: Gave,
+        count: usize,
+    ) -> Result<Vec<i64>, Said> {
+        let Some(mut increment) = self.abilities.increment else { return numbers(gave) };
+        if count > 1 && !self.abilities.shares_locks {
+            let text = self.address().engine.dialect().texts().increment;
+            increment = one(session.run_last(text)?)?.unwrap_or(increment);
+        }
+        let first = match gave.id {
+            Some(first) if gave.rows.is_empty() => first.cast_signed(),
+            _ => numbers(gave)?.first().copied().unwrap_or_default(),
+        };
+        Ok((0..).take(count).map(|at: i64| first + at * increment).collect())
+    }
+
     /// Does work that may be done again: until it gets through.
     pub(super) fn repeat<R>(
         &self,
@@ -212,18 +248,6 @@ impl Server {
                 }
             }
         }
-    }
-}
-
-impl Abilities {
-    /// The numbers that the server gave to so many rows.
-    pub(super) fn numbers(&self, gave: Gave, count: usize) -> Result<Vec<i64>, Said> {
-        let Some(increment) = self.increment else { return numbers(gave) };
-        let first = match gave.id {
-            Some(first) if gave.rows.is_empty() => first.cast_signed(),
-            _ => numbers(gave)?.first().copied().unwrap_or_default(),
-        };
-        Ok((0..).take(count).map(|at: i64| first + at * increment).collect())
     }
 }
 

@@ -214,7 +214,7 @@ impl Attachment {
             self.push_values(&mut values, item);
         }
         let gave = session.execute(&self.shared.table.insert(chunk.len()), values)?;
-        let ids = self.server.abilities.numbers(gave, chunk.len())?;
+        let ids = self.server.numbers(session, gave, chunk.len())?;
         Ok(ids.into_iter().map(Some).collect())
     }
 
@@ -230,7 +230,7 @@ impl Attachment {
         let mut values = Vec::new();
         self.push_values(&mut values, item);
         match session.execute(&table.insert(1), values) {
-            Ok(gave) => Ok(self.server.abilities.numbers(gave, 1)?.pop()),
+            Ok(gave) => Ok(self.server.numbers(session, gave, 1)?.pop()),
             Err(error) if error.is_duplicate() => Ok(None),
             Err(error) => Err(error),
         }

@@ -259,6 +259,7 @@ impl Attachment {
     fn new(address: &ServerAddress, options: &Arc<Settings>, acks: bool) -> Result<Self> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let server = Server::open(address)?;
+        server.check(options, acks)?;
         let name = options.table_name_of(acks);
         let table = Table::new(address.engine.dialect(), options.kind, acks, name);
         let shared = server.queue(table, options.timeout)?;

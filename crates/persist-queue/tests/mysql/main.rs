@@ -13,6 +13,7 @@ mod certificates;
 #[path = "../servers/contention.rs"]
 mod contention;
 mod errors;
+mod galera;
 #[path = "../servers/plain.rs"]
 mod plain;
 #[path = "../servers/processes.rs"]

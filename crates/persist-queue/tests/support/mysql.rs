@@ -42,8 +42,12 @@ impl Server {
         self.0.start_again();
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.0.url
+    }
+
     pub(crate) fn database(&self) -> Database {
-        Database::new(&self.0.url)
+        Database::new(self.url())
     }
 }
 
