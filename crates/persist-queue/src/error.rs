@@ -52,6 +52,21 @@ pub enum Error {
         /// How the connection broke.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Some of many items were stored, on a server that has no transactions. Those that were not came back.
+    #[error(
+        "{stored} of {count} items are stored{}; those that are not come back with this error: {source}",
+        if *unknown == 0 { String::new() } else { format!(", and {unknown} may be") }
+    )]
+    PutInPart {
+        /// How many are stored.
+        stored: usize,
+        /// How many may be stored or not; they came back too.
+        unknown: usize,
+        /// How many there were.
+        count: usize,
+        /// Why the first of the others is not stored.
+        source: Box<Error>,
+    },
     /// The connection broke while items were being taken, and they are gone: most likely they were taken
     /// here, and they are in this error; but somebody else may have taken them meanwhile.
     #[error(

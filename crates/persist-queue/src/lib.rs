@@ -25,6 +25,7 @@
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
 //! * `MySqlQueue` and `MySqlAckQueue` (feature `mysql`) are shared by several machines.
 //! * `PostgresQueue` and `PostgresAckQueue` (feature `postgres`) likewise, on PostgreSQL.
+//! * `NatsQueue` and `NatsAckQueue` (feature `nats`) likewise, on NATS JetStream.
 //! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
 //!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue`, `AsyncMySqlAckQueue`,
 //!   `AsyncPostgresQueue` and `AsyncPostgresAckQueue` are what is in databases.
@@ -35,7 +36,7 @@
 //! * [`file::FileStore`] and [`wait`] are for bindings to other languages.
 //!
 //! Cargo features: `msgpack` (default), `cbor`, `json`, `pickle`, `signed`, `encrypted`, `legacy` (converts folders that the
-//! Python library persist-queue wrote), `sqlite` (default), `mysql`, `postgres`, `tokio`, `simulation` (a disk in memory, for tests).
+//! Python library persist-queue wrote), `sqlite` (default), `mysql`, `postgres`, `nats`, `tokio`, `simulation` (a disk in memory, for tests).
 
 #[cfg(feature = "sqlite")]
 pub mod any;
@@ -45,12 +46,14 @@ mod error;
 pub mod file;
 #[cfg(feature = "mysql")]
 pub mod mysql;
+#[cfg(feature = "nats")]
+pub mod nats;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 mod process;
 #[cfg(feature = "server")]
 pub mod server;
-#[cfg(any(feature = "sqlite", feature = "server"))]
+#[cfg(any(feature = "nats", feature = "sqlite", feature = "server"))]
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -67,6 +70,8 @@ pub use file::{FileQueue, FileView, Options, Rejected};
 pub use mysql::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlAckQueue, MySqlAddress, MySqlOptions, MySqlQueue};
+#[cfg(feature = "nats")]
+pub use nats::{NatsAckQueue, NatsAddress, NatsOptions, NatsQueue};
 #[cfg(all(feature = "postgres", feature = "tokio"))]
 pub use postgres::{AsyncPostgresAckQueue, AsyncPostgresDelivery, AsyncPostgresQueue};
 #[cfg(feature = "postgres")]

@@ -17,7 +17,7 @@ pub use kind::{Flavour, Kind, Status};
 pub use row::{Put, PutOptions, Row, Which};
 #[cfg(feature = "server")]
 pub(crate) use settle::LONGEST_BACKOFF;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "nats", feature = "sqlite"))]
 pub(crate) use settle::backoff;
 pub use settle::{Held, Settlement};
 pub use table::{QueueTable, Seen};

@@ -37,13 +37,13 @@ pub enum Settlement {
 }
 
 /// How long an item rests behind so many attempts.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "nats", feature = "sqlite"))]
 pub(crate) fn backoff(first: Duration, attempts: u32) -> Duration {
     let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
     first.saturating_mul(doubled).min(LONGEST_BACKOFF.max(first))
 }
 
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(all(test, any(feature = "nats", feature = "sqlite")))]
 mod tests {
     use super::*;
 

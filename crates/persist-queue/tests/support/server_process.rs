@@ -36,7 +36,8 @@ impl ServerProcess {
         line.trim_end().to_owned()
     }
 
-    fn order(&mut self, order: &str) -> String {
+    /// Gives the answer to an order.
+    pub(crate) fn order(&mut self, order: &str) -> String {
         writeln!(self.orders.as_mut().unwrap(), "{order}").unwrap();
         self.answer()
     }

@@ -1,0 +1,39 @@
+//! Queues on NATS `JetStream`, which any number of machines can use at the same time.
+//!
+//! [`NatsQueue`] gives an item away; [`NatsAckQueue`] keeps it until it is acknowledged. [`NatsStore`] is for
+//! bindings to other languages. What they promise, and what they refuse because `JetStream` does not have
+//! it, is in docs/nats.md.
+
+// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `delivery.rs`), the store of bytes
+// (`store.rs`, and `put.rs`, `get.rs`, `hold.rs`, `dead.rs` for its calls), what is said to a server (`publish.rs`,
+// `pull.rs`, `claim.rs`, `book.rs`, `stream.rs`), the connection (`link.rs`), and the thread that drives all
+// connections of a process (`ask.rs`, `runtime.rs`).
+
+mod ack_queue;
+mod address;
+mod ask;
+mod book;
+mod claim;
+mod dead;
+mod delivery;
+mod failure;
+mod get;
+mod hold;
+mod link;
+mod options;
+mod publish;
+mod pull;
+mod put;
+mod queue;
+mod runtime;
+mod store;
+mod stream;
+
+pub use ack_queue::NatsAckQueue;
+pub use address::NatsAddress;
+pub use delivery::NatsDelivery;
+pub use options::NatsOptions;
+pub use queue::NatsQueue;
+pub use store::NatsStore;
+
+pub use crate::sql::Tls;
