@@ -28,7 +28,8 @@
 //! * `NatsQueue` and `NatsAckQueue` (feature `nats`) likewise, on NATS JetStream.
 //! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
 //!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue`, `AsyncMySqlAckQueue`,
-//!   `AsyncPostgresQueue` and `AsyncPostgresAckQueue` are what is in databases.
+//!   `AsyncPostgresQueue` and `AsyncPostgresAckQueue` are what is in databases, `AsyncNatsQueue` and
+//!   `AsyncNatsAckQueue` what is on NATS.
 //! * [`codec`] has the serializers: MessagePack by default; CBOR, JSON, pickle and plain bytes; and, around
 //!   one of these, `Signed` and `Encrypted`.
 //! * [`FileView`] looks at a queue and changes nothing.
@@ -70,6 +71,8 @@ pub use file::{FileQueue, FileView, Options, Rejected};
 pub use mysql::{AsyncMySqlAckQueue, AsyncMySqlDelivery, AsyncMySqlQueue};
 #[cfg(feature = "mysql")]
 pub use mysql::{MySqlAckQueue, MySqlAddress, MySqlOptions, MySqlQueue};
+#[cfg(all(feature = "nats", feature = "tokio"))]
+pub use nats::{AsyncNatsAckQueue, AsyncNatsDelivery, AsyncNatsQueue};
 #[cfg(feature = "nats")]
 pub use nats::{NatsAckQueue, NatsAddress, NatsOptions, NatsQueue};
 #[cfg(all(feature = "postgres", feature = "tokio"))]

@@ -3,9 +3,14 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Notify;
+
 use super::ask::ask;
 use super::claim::{Claimed, Unanswered};
+use super::publish::{Parcel, publish};
+use super::runtime::begin;
 use super::store::{Attachment, NatsStore};
+use super::stream::Stream;
 use crate::sql::{Decode, Row, Undecoded, Which};
 use crate::wait::{Host, Wait};
 use crate::{Error, Result};
@@ -56,15 +61,53 @@ impl NatsStore {
             }
         }
         let attached = self.attached()?;
-        ask(host, |_| async move { attached.finish(whole).await }).await?;
+        ask(host, |gone| attached.finish(whole, gone)).await?.accept();
         Ok(items)
+    }
+}
+
+/// Takes that are final. Where nobody waits for them any more, they are put again: JetStream takes no
+/// acknowledgement back.
+struct Finished {
+    rows: Vec<Row>,
+    attached: Arc<Attachment>,
+}
+
+impl Finished {
+    fn accept(mut self) {
+        self.rows.clear();
+    }
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        if self.rows.is_empty() {
+            return;
+        }
+        let parcels: Vec<_> = self.rows.drain(..).map(|row| Parcel::new(row.data)).collect();
+        let attached = Arc::clone(&self.attached);
+        begin(async move {
+            let Stream { link, subject, .. } = &*attached.stream;
+            for put in publish(link, subject, &parcels, attached.deadline()).await {
+                if let Err(error) = put {
+                    tracing::error!(?error, "an item is lost whose get was cancelled");
+                }
+            }
+        });
     }
 }
 
 impl Attachment {
     /// Makes takes final.
-    async fn finish(self: Arc<Self>, claimed: Vec<Claimed>) -> Result<()> {
+    async fn finish(self: Arc<Self>, claimed: Vec<Claimed>, gone: Arc<Notify>) -> Result<Finished> {
         let deadline = self.deadline();
+        let mut finished = Finished { rows: Vec::new(), attached: Arc::clone(&self) };
+        tokio::select! {
+            biased;
+            // Dropped, they wait again.
+            () = gone.notified() => return Ok(finished),
+            () = std::future::ready(()) => {}
+        }
         // At the same time, since each is a round trip.
         let acks: Vec<_> = claimed.into_iter().map(|one| tokio::spawn(one.ack(deadline))).collect();
         let (mut lost, mut rows): (Option<Unanswered>, Vec<Row>) = (None, Vec::new());
@@ -78,7 +121,10 @@ impl Attachment {
                 Err(panicked) => lost = Some(Unanswered(Box::new(panicked))),
             }
         }
-        let Some(Unanswered(source)) = lost else { return Ok(()) };
+        let Some(Unanswered(source)) = lost else {
+            finished.rows = rows;
+            return Ok(finished);
+        };
         let rows = rows.into_iter().map(|row| (row.id, row.data)).collect();
         Err(Error::GetUnknown { path: self.stream.link.path(), rows, source })
     }

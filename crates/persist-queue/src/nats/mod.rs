@@ -4,7 +4,7 @@
 //! bindings to other languages. What they promise, and what they refuse because `JetStream` does not have
 //! it, is in docs/nats.md.
 
-// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `delivery.rs`), the store of bytes
+// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `delivery.rs`, for tasks `tasks.rs`), the store of bytes
 // (`store.rs`, and `put.rs`, `get.rs`, `hold.rs`, `dead.rs` for its calls), what is said to a server (`publish.rs`,
 // `pull.rs`, `claim.rs`, `book.rs`, `stream.rs`), the connection (`link.rs`), and the thread that drives all
 // connections of a process (`ask.rs`, `runtime.rs`).
@@ -28,6 +28,8 @@ mod queue;
 mod runtime;
 mod store;
 mod stream;
+#[cfg(feature = "tokio")]
+mod tasks;
 
 pub use ack_queue::NatsAckQueue;
 pub use address::NatsAddress;
@@ -35,5 +37,7 @@ pub use delivery::NatsDelivery;
 pub use options::NatsOptions;
 pub use queue::NatsQueue;
 pub use store::NatsStore;
+#[cfg(feature = "tokio")]
+pub use tasks::{AsyncNatsAckQueue, AsyncNatsDelivery, AsyncNatsQueue};
 
 pub use crate::sql::Tls;

@@ -139,11 +139,7 @@ impl NatsStore {
         H::Error: From<Error>,
     {
         let attached = self.attached()?;
-        ask(
-            host,
-            |_| async move { Ok(attached.stream.info(attached.deadline()).await?.state.messages) },
-        )
-        .await
+        ask(host, |_| async move { attached.stream.undone(attached.deadline()).await }).await
     }
 
     /// How many items have `status`: [`Status::New`], [`Status::Held`], in which those are that wait again, or
@@ -161,7 +157,7 @@ impl NatsStore {
             match status {
                 Status::New => Ok(stream.consumer(deadline).await?.num_pending),
                 Status::Held => Ok(stream.consumer(deadline).await?.num_ack_pending as u64),
-                Status::Dead => Ok(stream.info_of(&stream.dead(), deadline).await?.state.messages),
+                Status::Dead => Ok(stream.info(&stream.dead(), deadline).await?.state.messages),
                 status => Err(missing(&format!("account of items that are {status:?}"))),
             }
         })
@@ -200,7 +196,7 @@ impl NatsStore {
             let closing = attached.closing();
             let deadline = deadline(wait);
             loop {
-                if attached.stream.info(attached.deadline()).await?.state.messages == 0 {
+                if attached.stream.undone(attached.deadline()).await? == 0 {
                     return Ok(true);
                 }
                 if deadline.is_some_and(|deadline| Instant::now() >= deadline) {
@@ -222,6 +218,16 @@ impl NatsStore {
     pub(super) fn let_go(&self, id: i64, token: i64) {
         if let Some(attached) = self.attachment.existing() {
             attached.book.strike(id, Some(token));
+        }
+    }
+
+    /// What is held under this token waits again. Nobody waits for that.
+    #[cfg(feature = "tokio")]
+    pub(super) fn give_back(&self, id: i64, token: i64) {
+        if let Some(attached) = self.attachment.existing()
+            && let Some(kept) = attached.book.strike(id, Some(token))
+        {
+            super::claim::give_back(&attached.stream, kept.reply);
         }
     }
 

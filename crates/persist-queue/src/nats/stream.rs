@@ -79,12 +79,15 @@ impl Stream {
         Ok(Self { subject: subject(&name), link, name, lease, limit })
     }
 
-    /// Asks for how the stream is.
-    pub(super) async fn info(&self, deadline: Instant) -> Result<Info> {
-        self.info_of(&self.name, deadline).await
+    /// How many items are not done. The stream itself may hold more: a server that was killed can know that
+    /// an item is done and have its bytes again.
+    pub(super) async fn undone(&self, deadline: Instant) -> Result<u64> {
+        let consumer = self.consumer(deadline).await?;
+        Ok(consumer.num_pending + consumer.num_ack_pending as u64)
     }
 
-    pub(super) async fn info_of(&self, stream: &str, deadline: Instant) -> Result<Info> {
+    /// Asks for how a stream is.
+    pub(super) async fn info(&self, stream: &str, deadline: Instant) -> Result<Info> {
         let nothing = json!({});
         let ask = || self.link.api(format!("STREAM.INFO.{stream}"), &nothing);
         self.link.repeat("look into", deadline, ask).await

@@ -4,8 +4,12 @@
 mod ack;
 mod errors;
 mod plain;
+mod processes;
+mod restart;
 #[path = "../support/nats.rs"]
 mod server;
+#[cfg(feature = "tokio")]
+mod tasks;
 
 /// A queue's name of a test's own, or the end of the test where there is no server.
 #[macro_export]
