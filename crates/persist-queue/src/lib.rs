@@ -25,7 +25,7 @@
 //! * [`FileQueue`] is the queue, [`Options`] how it is opened, [`Durability`] what it survives.
 //! * `MySqlQueue` and `MySqlAckQueue` (feature `mysql`) are shared by several machines.
 //! * `PostgresQueue` and `PostgresAckQueue` (feature `postgres`) likewise, on PostgreSQL.
-//! * `NatsQueue` and `NatsAckQueue` (feature `nats`) likewise, on NATS JetStream.
+//! * `NatsQueue` and `NatsAckQueue` (feature `nats`) likewise, on NATS `JetStream`.
 //! * `AsyncFileQueue` (feature `tokio`) is the same queue for tasks; `AsyncSqliteQueue`,
 //!   `AsyncSqliteAckQueue`, `AsyncSqliteDict`, `AsyncMySqlQueue`, `AsyncMySqlAckQueue`,
 //!   `AsyncPostgresQueue` and `AsyncPostgresAckQueue` are what is in databases, `AsyncNatsQueue` and
@@ -95,6 +95,10 @@ struct Readme;
 #[cfg(all(doctest, feature = "msgpack", feature = "postgres"))]
 #[doc = include_str!("../../../docs/postgres.md")]
 struct OnPostgres;
+
+#[cfg(all(doctest, feature = "msgpack", feature = "nats"))]
+#[doc = include_str!("../../../docs/nats.md")]
+struct OnNats;
 
 #[cfg(all(doctest, feature = "json", feature = "signed"))]
 #[doc = include_str!("../../../docs/pickle-safety.md")]

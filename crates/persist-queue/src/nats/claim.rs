@@ -1,7 +1,7 @@
 //! An item that the server has given to us, and what we tell the server about it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use async_nats::client::{Request, RequestError};
 use async_nats::jetstream::{self, AckKind};
@@ -37,7 +37,7 @@ impl Claimed {
         let info = message.info().ok()?;
         let row = Row {
             id: info.stream_sequence.cast_signed(),
-            timestamp: info.published.unix_timestamp_nanos() as f64 / 1e9,
+            timestamp: seconds(info.published),
             ..Row::default()
         };
         let attempts = u32::try_from(info.delivered).unwrap_or(u32::MAX);
@@ -81,6 +81,11 @@ impl Drop for Claimed {
             give_back(&self.stream, self.reply.clone());
         }
     }
+}
+
+/// A time of the server's, in seconds since 1970.
+pub(super) fn seconds(time: impl Into<SystemTime>) -> f64 {
+    time.into().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// A lease of the server's, as it is safe to believe in here.

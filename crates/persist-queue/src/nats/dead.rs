@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::ask::ask;
-use super::claim::tell;
+use super::claim::{seconds, tell};
 use super::failure::Said;
 use super::publish::{Parcel, Unput, publish};
 use super::store::{Attachment, NatsStore};
@@ -58,7 +58,7 @@ impl NatsStore {
             for id in ids {
                 let question = json!({ "seq": id });
                 let Some(letter) = attached.message(&dead, &question).await? else { continue };
-                let again = attached.parcel(letter, &dead);
+                let again = parcel(letter, &dead);
                 attached.store(&attached.stream.subject, again).await?;
                 count += u64::from(attached.delete(&dead, id).await?);
             }
@@ -90,10 +90,17 @@ impl NatsStore {
 fn row(letter: StreamMessage) -> Row {
     Row {
         id: letter.sequence.cast_signed(),
-        timestamp: letter.time.unix_timestamp_nanos() as f64 / 1e9,
+        timestamp: seconds(letter.time),
         data: letter.payload.into(),
         ..Row::default()
     }
+}
+
+/// A message on its way from one stream to another, in which it is stored once.
+fn parcel(message: StreamMessage, from: &str) -> Parcel {
+    let (sequence, time) = (message.sequence, message.time.unix_timestamp_nanos());
+    let id = format!("{from}-{sequence}-{time}");
+    Parcel { id, data: message.payload.into(), headers: HeaderMap::new() }
 }
 
 impl Attachment {
@@ -102,18 +109,11 @@ impl Attachment {
     pub(super) async fn bury(&self, id: i64, reply: &Subject, held: Instant) -> Result<()> {
         let name = &self.stream.name;
         if let Some(item) = self.message(name, &json!({ "seq": id })).await? {
-            let letter = self.parcel(item, name);
+            let letter = parcel(item, name);
             self.store(&self.stream.dead_subject(), letter).await?;
         }
         let told = tell(&self.stream, reply, AckKind::Term, self.deadline().min(held)).await;
         told.map_err(|error| self.unanswered(error))
-    }
-
-    /// A message on its way from one stream to another, in which it is stored once.
-    fn parcel(&self, message: StreamMessage, from: &str) -> Parcel {
-        let (sequence, time) = (message.sequence, message.time.unix_timestamp_nanos());
-        let id = format!("{from}-{sequence}-{time}");
-        Parcel { id, data: message.payload.into(), headers: HeaderMap::new() }
     }
 
     async fn store(&self, subject: &str, parcel: Parcel) -> Result<()> {

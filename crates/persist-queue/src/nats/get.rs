@@ -66,7 +66,7 @@ impl NatsStore {
     }
 }
 
-/// Takes that are final. Where nobody waits for them any more, they are put again: JetStream takes no
+/// Takes that are final. Where nobody waits for them any more, they are put again: `JetStream` takes no
 /// acknowledgement back.
 struct Finished {
     rows: Vec<Row>,

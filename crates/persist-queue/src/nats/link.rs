@@ -97,7 +97,7 @@ impl Link {
         connections.mark_unchanged();
         async move {
             if connections.changed().await.is_err() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         }
     }

@@ -4,7 +4,8 @@
 //! bindings to other languages. What they promise, and what they refuse because `JetStream` does not have
 //! it, is in docs/nats.md.
 
-// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `delivery.rs`, for tasks `tasks.rs`), the store of bytes
+// From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `delivery.rs`, and for tasks `tasks.rs` and the same with
+// `async_` in front), the store of bytes
 // (`store.rs`, and `put.rs`, `get.rs`, `hold.rs`, `dead.rs` for its calls), what is said to a server (`publish.rs`,
 // `pull.rs`, `claim.rs`, `book.rs`, `stream.rs`), the connection (`link.rs`), and the thread that drives all
 // connections of a process (`ask.rs`, `runtime.rs`).
@@ -12,6 +13,12 @@
 mod ack_queue;
 mod address;
 mod ask;
+#[cfg(feature = "tokio")]
+mod async_ack_queue;
+#[cfg(feature = "tokio")]
+mod async_delivery;
+#[cfg(feature = "tokio")]
+mod async_queue;
 mod book;
 mod claim;
 mod dead;
@@ -33,11 +40,15 @@ mod tasks;
 
 pub use ack_queue::NatsAckQueue;
 pub use address::NatsAddress;
+#[cfg(feature = "tokio")]
+pub use async_ack_queue::AsyncNatsAckQueue;
+#[cfg(feature = "tokio")]
+pub use async_delivery::AsyncNatsDelivery;
+#[cfg(feature = "tokio")]
+pub use async_queue::AsyncNatsQueue;
 pub use delivery::NatsDelivery;
 pub use options::NatsOptions;
 pub use queue::NatsQueue;
 pub use store::NatsStore;
-#[cfg(feature = "tokio")]
-pub use tasks::{AsyncNatsAckQueue, AsyncNatsDelivery, AsyncNatsQueue};
 
 pub use crate::sql::Tls;

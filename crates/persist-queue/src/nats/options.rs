@@ -9,7 +9,7 @@ use crate::codec::{Codec, Default as DefaultCodec};
 use crate::sql::Kind;
 use crate::{Error, Result};
 
-/// How a queue on NATS JetStream is opened. The defaults are what [`NatsOptions::new`] says.
+/// How a queue on NATS `JetStream` is opened. The defaults are what [`NatsOptions::new`] says.
 #[derive(Debug, Clone)]
 pub struct NatsOptions {
     pub(super) kind: Kind,
