@@ -1,8 +1,14 @@
 //! Queues on a NATS server, a real one: see `support/nats.rs`.
+//!
+//! `PERSIST_QUEUE_ROWS` says how many items four processes share (4,000 by default), `PERSIST_QUEUE_KILL_ROUNDS` how
+//! many servers of a cluster are killed, one after the other (1 by default).
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ack;
+#[path = "../support/certificates.rs"]
+mod certificates;
 mod errors;
+mod lost;
 mod plain;
 mod processes;
 mod restart;
@@ -10,6 +16,7 @@ mod restart;
 mod server;
 #[cfg(feature = "tokio")]
 mod tasks;
+mod tls;
 
 /// A queue's name of a test's own, or the end of the test where there is no server.
 #[macro_export]

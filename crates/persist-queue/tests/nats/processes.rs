@@ -71,7 +71,7 @@ fn told(child: &mut Child) -> Vec<u64> {
 #[test]
 fn four_processes_of_four_threads_take_each_item_once() {
     let place = place_or_return!();
-    let count = std::env::var("PERSIST_QUEUE_ROWS").map_or(20_000, |rows| rows.parse().unwrap());
+    let count = std::env::var("PERSIST_QUEUE_ROWS").map_or(4000, |rows| rows.parse().unwrap());
     let queue: NatsQueue<u64> = place.options().open(&place.address()).unwrap();
     queue.put_many((0..count).collect(), Wait::No).unwrap();
     let mut children: Vec<_> = (0..4).map(|_| start(&place, "drain")).collect();
@@ -92,7 +92,7 @@ fn what_a_killed_process_held_comes_back_and_nothing_else_does() {
     let place = place_or_return!();
     let options = place.options().lease(Duration::from_secs(1));
     let queue: NatsAckQueue<u64> = options.open_ack(&place.address()).unwrap();
-    let count = 3000;
+    let count = 1500;
     queue.put_many((0..count).collect(), PutOptions::default(), Wait::No).unwrap();
     let mut acked = Vec::new();
     for round in 0..8 {

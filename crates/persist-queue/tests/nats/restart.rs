@@ -87,7 +87,7 @@ fn under_load(place: &Place, trouble: impl FnOnce()) -> Account {
         stop.store(true, Ordering::Relaxed);
     });
     while !queue.is_empty().unwrap() {
-        take(&queue, &account, Duration::from_secs(10));
+        take_many(&queue, &account);
     }
     account.into_inner().unwrap()
 }
@@ -105,6 +105,39 @@ fn take(queue: &NatsAckQueue<u64>, account: &Mutex<Account>, time: Duration) {
         // It comes back, or was done.
         Err(Error::NotHeld { .. } | Error::Database { .. }) => {}
         Err(error) => panic!("{error}"),
+    }
+}
+
+/// What is left, many at a time.
+fn take_many(queue: &NatsAckQueue<u64>, account: &Mutex<Account>) {
+    let held = queue.get_many(256, Wait::For(Duration::from_secs(10)), None).unwrap();
+    let mut account = account.lock().unwrap();
+    for held in &held {
+        *account.taken.entry(**held).or_default() += 1;
+    }
+    for number in queue.ack_many(held).unwrap().into_iter().flatten() {
+        *account.acked.entry(number).or_default() += 1;
+    }
+}
+
+/// Until each server of the cluster has all that the others have.
+fn wait_for_replicas(place: &Place) {
+    for name in [place.name.clone(), format!("{}-dead", place.name)] {
+        place.drive(|context| async move {
+            for _ in 0..600 {
+                // Nobody answers while a leader is chosen.
+                let Ok(mut stream) = context.get_stream(&name).await else { continue };
+                let Ok(info) = stream.info().await else { continue };
+                let others = info.cluster.as_ref().map(|cluster| &cluster.replicas[..]);
+                if others.is_some_and(|others| {
+                    others.len() == 2 && others.iter().all(|peer| peer.current && !peer.offline)
+                }) {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            panic!("a server of the cluster does not come back");
+        });
     }
 }
 
@@ -142,14 +175,17 @@ fn a_cluster_goes_on_with_two_of_three_and_loses_no_item() {
     };
     drop(place.options().lease(Duration::from_secs(5)).open::<u64>(&place.address()).unwrap());
     assert_eq!(replicas(&place), 3);
+    let rounds = std::env::var("PERSIST_QUEUE_KILL_ROUNDS");
+    let rounds = rounds.map_or(1, |rounds| rounds.parse().unwrap());
     let account = under_load(&place, || {
-        for number in 1..=3 {
+        for round in 0..rounds {
+            let number = 1 + round % 3;
             std::thread::sleep(Duration::from_secs(1));
             server.kill_one(number);
             std::thread::sleep(Duration::from_secs(3));
             server.start_one(number);
             // Until it has what it missed, another one must not be killed.
-            std::thread::sleep(Duration::from_secs(5));
+            wait_for_replicas(&place);
         }
     });
     account.check();
