@@ -203,13 +203,20 @@ fn bracketed(host: &str, port: u16) -> String {
     format!("nats://{host}:{port}")
 }
 
+const CERTIFICATES: &str = "no encrypted connection came about; check the certificates";
+
 fn why(error: &async_nats::ConnectError) -> String {
+    use std::error::Error as _;
+    // What rustls does not like comes as bad data.
+    let source = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
+    let bad_data = source.is_some_and(|source| source.kind() == std::io::ErrorKind::InvalidData);
     let what = match error.kind() {
+        ConnectErrorKind::Io if bad_data => CERTIFICATES,
         ConnectErrorKind::Dns => "the host name cannot be resolved; check the name",
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
             "the server does not let this login in; check user and password"
         }
-        ConnectErrorKind::Tls => "no encrypted connection came about; check the certificates",
+        ConnectErrorKind::Tls => CERTIFICATES,
         ConnectErrorKind::ServerParse => "the address makes no sense",
         ConnectErrorKind::TimedOut | ConnectErrorKind::Io | ConnectErrorKind::MaxReconnects => {
             "the server cannot be reached; check that it runs and listens there"

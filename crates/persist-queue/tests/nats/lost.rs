@@ -211,7 +211,7 @@ fn a_settlement_of_which_something_is_lost_holds() {
 #[test]
 fn an_item_that_cannot_become_a_dead_letter_stays() {
     let place = place_or_return!();
-    let lease = Duration::from_secs(6);
+    let lease = Duration::from_secs(4);
     let dead = format!("persistqueue.{}-dead ", place.name);
     // The letter is not stored; or it is, and the item is not ended.
     for (at, letters) in [(dead.as_str(), 0), (ACK, 1)] {
