@@ -161,6 +161,21 @@ fn bytes_that_are_no_item_are_told_and_stay_while_others_come() {
 }
 
 #[test]
+fn what_was_taken_with_bad_bytes_in_front_of_it_waits_again_at_once() {
+    let place = place_or_return!();
+    let queue = open::<String>(&place);
+    queue.put("a".to_owned()).unwrap();
+    place.put_foreign(b"\xc1");
+    queue.put("b".to_owned()).unwrap();
+    assert_eq!(queue.get_many(9, Wait::No).unwrap(), ["a"]);
+    // Long before the end of the lease, which is 30 seconds.
+    let soon = Duration::from_secs(10);
+    let both = [queue.get_timeout(soon), queue.get_timeout(soon)];
+    assert!(both.iter().any(|got| matches!(got, Err(Error::Decode { .. }))), "{both:?}");
+    assert!(both.iter().any(|got| matches!(got, Ok(Some(b)) if b == "b")), "{both:?}");
+}
+
+#[test]
 fn headers_of_others_mean_nothing() {
     let place = place_or_return!();
     let queue = open::<String>(&place);
