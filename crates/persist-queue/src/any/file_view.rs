@@ -47,6 +47,10 @@ impl FolderView {
         }
     }
 
+    #[cfg_attr(
+        not(feature = "legacy"),
+        expect(clippy::unnecessary_wraps, reason = "a folder of persist-queue 1.x has no number")
+    )]
     pub(super) fn put_so_far(&self) -> Option<u64> {
         match self {
             Self::Current(view) => Some(view.put_so_far()),

@@ -32,6 +32,7 @@ pub(super) const MAX_NAME: usize = 95;
 /// such is made.
 pub(super) const MOST: u64 = 1 << 60;
 /// As [`MOST`], for chunks of persist-queue 1.x: the segments that they are converted to have higher numbers.
+#[cfg(feature = "legacy")]
 pub(super) const MOST_CHUNKS: u64 = MOST / 2;
 const MAGIC: &[u8; 8] = b"PQRSSEG1";
 const VERSION: u32 = 1;

@@ -32,7 +32,9 @@ fn kind(error: &Error) -> Failure {
         state if is_for_now(state) => Failure::Broken,
         &SqlState::LOCK_NOT_AVAILABLE => Failure::InTheWay,
         state if state.code().starts_with("40") => Failure::InTheWay,
-        &SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE => Failure::Duplicate,
+        &SqlState::UNIQUE_VIOLATION | &SqlState::DUPLICATE_TABLE | &SqlState::DUPLICATE_OBJECT => {
+            Failure::Duplicate
+        }
         &SqlState::PROGRAM_LIMIT_EXCEEDED => Failure::TooLarge,
         _ => Failure::Refused,
     }

@@ -172,3 +172,12 @@ fn a_table_that_many_open_at_once_is_made_once() {
         .numbers("SELECT COUNT(*) FROM pg_indexes WHERE tablename = 'ack_priority_queue_default'");
     assert_eq!(indexes, [4]);
 }
+
+/// So it is where another process makes the table while the server is about to make it for this one.
+#[test]
+fn who_finds_the_name_of_his_table_taken_looks_what_is_there_now() {
+    let database = database_or_return!();
+    database.connection().run("CREATE TYPE queue_new AS ENUM ('taken')");
+    let error = Options::new().name("new").open::<String>(&database.address()).unwrap_err();
+    assert!(matches!(error, Error::Unrecognised { .. }), "{error}");
+}

@@ -1,5 +1,6 @@
 //! Many at once, in each other's way: no deadlock reaches a caller, and connections are enough for all.
 
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -47,6 +48,33 @@ fn deadlocks_stay_inside() {
         let queue = open(1);
         assert_eq!(queue.count(Status::Held).unwrap(), 0);
         assert_eq!(queue.count(Status::Acked).unwrap(), settled.into_inner(), "{kind:?}");
+    }
+}
+
+#[test]
+fn many_make_a_queue_in_the_same_moment() {
+    const OPENERS: usize = 6;
+    let database = database_or_return!();
+    let connected: Vec<_> = (0..OPENERS)
+        .map(|opener| {
+            let address = database.address().max_connections(2 + opener);
+            let kept = Options::new().name("kept").open_ack::<u64>(&address).unwrap();
+            (address, kept)
+        })
+        .collect();
+    for round in 0..30 {
+        let (start, name) = (Barrier::new(OPENERS), format!("new_{round}"));
+        std::thread::scope(|scope| {
+            for (address, _) in &connected {
+                scope.spawn(|| {
+                    start.wait();
+                    let queue = Options::new().name(&name).open_ack::<u64>(address).unwrap();
+                    queue.put(7).unwrap();
+                });
+            }
+        });
+        let queue = Options::new().name(&name).open_ack::<u64>(&connected[0].0).unwrap();
+        assert_eq!(queue.count(Status::New).unwrap(), OPENERS as u64);
     }
 }
 
