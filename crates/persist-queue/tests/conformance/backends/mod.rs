@@ -1,0 +1,28 @@
+//! The backends, a file each.
+
+mod file;
+mod mysql;
+mod postgres;
+mod server;
+mod sqlite;
+
+pub(crate) use file::File;
+pub(crate) use mysql::MySql;
+pub(crate) use postgres::Postgres;
+pub(crate) use sqlite::Sqlite;
+
+use crate::backend::Backend;
+
+/// What the columns of the table are called, in their order.
+pub(crate) const NAMES: [&str; 4] = [file::NAME, sqlite::NAME, mysql::NAME, postgres::NAME];
+
+/// The backend of that name that another process made.
+pub(crate) fn reach(name: &str, address: &str) -> Box<dyn Backend> {
+    match name {
+        file::NAME => Box::new(File::at(address)),
+        sqlite::NAME => Box::new(Sqlite::at(address)),
+        mysql::NAME => Box::new(MySql::at(address)),
+        postgres::NAME => Box::new(Postgres::at(address)),
+        other => panic!("there is no backend '{other}'"),
+    }
+}
