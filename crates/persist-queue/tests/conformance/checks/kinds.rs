@@ -3,7 +3,7 @@
 use persist_queue::Wait;
 use persist_queue::sql::{Kind, PutOptions};
 
-use super::{Check, Checked, Group, Place, drain, fill};
+use super::{Check, Checked, Group, PATIENCE, Place, drain, fill};
 use crate::backend::{Missing, Wanted};
 
 pub(super) const GROUP: Group = Group {
@@ -14,7 +14,10 @@ pub(super) const GROUP: Group = Group {
             title: "the lowest priority first; within one, first in, first out",
             run: priorities,
         },
-        Check { title: "a priority in a queue that has none is refused", run: no_priorities },
+        Check {
+            title: "`any` refuses a priority, a delay or a time to live that the queue does not have",
+            run: other_options,
+        },
         Check { title: "an item that waits already is not put again", run: unique },
     ],
 };
@@ -55,20 +58,17 @@ fn priorities(place: &Place<'_>) -> Checked {
     Ok(())
 }
 
-fn no_priorities(place: &Place<'_>) -> Checked {
-    let queue = place.plain()?;
-    match queue.put_with_priority("a", 5) {
-        Ok(()) => panic!("a first-in first-out queue took a priority"),
-        Err(Missing::NoType) => {
-            let options = PutOptions { priority: 5, ..PutOptions::default() };
-            match place.refused_by_any(options) {
-                Err(Missing::Refused(_)) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-        Err(Missing::Refused(_)) => {}
+fn other_options(place: &Place<'_>) -> Checked {
+    let long = Some(PATIENCE);
+    for options in [
+        PutOptions { priority: 5, ..PutOptions::default() },
+        PutOptions { delay: long, ..PutOptions::default() },
+        PutOptions { ttl: long, ..PutOptions::default() },
+    ] {
+        let refused = place.refused_by_any(options);
+        assert!(matches!(refused, Err(Missing::Refused(_))), "{refused:?}");
     }
-    assert!(queue.is_empty().unwrap());
+    assert!(place.plain()?.is_empty().unwrap());
     Ok(())
 }
 

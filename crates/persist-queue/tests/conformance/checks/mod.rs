@@ -93,7 +93,7 @@ impl Place<'_> {
     /// that it does not have it, and put nothing.
     fn refused_by_any(&self, options: PutOptions) -> Checked {
         let url = self.backend.url(&self.queue, Flavour::default());
-        let mut queue = any::open(&url, &Opening::new().create(true)).unwrap();
+        let mut queue = any::open(&url, &Opening::new().create(true).codec("msgpack")).unwrap();
         match queue.put(&[b"item".to_vec()], options, Wait::No) {
             Err(Error::Invalid(text)) => {
                 assert!(queue.take(1, Wait::No).unwrap().items().is_empty(), "put all the same");

@@ -31,7 +31,7 @@ pub(super) const GROUP: Group = Group {
 fn commit(place: &Place<'_>) -> Checked {
     let queue = place.plain()?;
     scope(|scope| {
-        let getter = scope.spawn(|| (queue.get(Wait::For(PATIENCE)).unwrap(), Instant::now()));
+        let getter = scope.spawn(|| (queue.get(Wait::For(PATIENCE)), Instant::now()));
         sleep(Duration::from_millis(100));
         let put = Cell::new(None);
         let done = place.backend.put_in(&place.queue, "a", End::Commit, &mut || {
@@ -45,7 +45,7 @@ fn commit(place: &Place<'_>) -> Checked {
             return done;
         }
         let (item, got) = getter.join().unwrap();
-        assert_eq!(item.unwrap(), "a");
+        assert_eq!(item.unwrap().unwrap(), "a");
         let took = got - put.get().expect("it was not put");
         assert!(took < WOKEN, "{took:?}");
         Ok(())
