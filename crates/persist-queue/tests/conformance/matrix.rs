@@ -46,12 +46,12 @@ fn cells(table: &str) -> Cells {
     };
     let mut lines = table.lines().map(row);
     let names = lines.next().unwrap_or_default();
-    let named = |row: Vec<String>| {
+    let with_names = |row: Vec<String>| {
         let title = row[0].clone();
         let cells = names.iter().cloned().zip(row).skip(1);
         cells.map(move |(name, cell)| ((name, title.clone()), cell)).collect::<Vec<_>>()
     };
-    lines.flat_map(named).collect()
+    lines.flat_map(with_names).collect()
 }
 
 fn render(cells: &Cells) -> String {

@@ -185,7 +185,9 @@ fn live_holder(place: &Place<'_>) -> Checked {
 fn threads(place: &Place<'_>) -> Checked {
     let queues = [place.acks()?, place.acks()?];
     let mut items: Vec<String> = (0..120).map(|at| at.to_string()).collect();
-    items.iter().for_each(|item| put(&*queues[0], &[item]));
+    for item in &items {
+        put(&*queues[0], &[item]);
+    }
     let mut got: Vec<String> = scope(|scope| {
         let takers: Vec<_> = (0..4)
             .map(|at| {

@@ -43,7 +43,7 @@ fn foreign(place: &Place<'_>) -> Checked {
     // No MessagePack begins so.
     let bytes = vec![0xc1, 1, 2, 3];
     let put = any::open(&url, &Opening::new())
-        .and_then(|any| any.put(&[bytes.clone()], PutOptions::default(), Wait::No));
+        .and_then(|any| any.put(std::slice::from_ref(&bytes), PutOptions::default(), Wait::No));
     assert_eq!(put.unwrap(), 1);
     fill(&*queue, &["good"]);
     let bad = queue.get(Wait::No);

@@ -53,7 +53,9 @@ fn threads(place: &Place<'_>) -> Checked {
         for putter in 0..putters {
             let queue = &queues.0;
             scope.spawn(move || {
-                (0..each).for_each(|at| fill(&**queue, &[&format!("{putter} {at}")]))
+                for at in 0..each {
+                    fill(&**queue, &[&format!("{putter} {at}")]);
+                }
             });
         }
         // Two takers of the same object, and one of another.

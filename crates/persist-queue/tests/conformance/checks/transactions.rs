@@ -8,7 +8,7 @@ use persist_queue::Wait;
 
 use super::acks::{count, put};
 use super::{Check, Checked, Group, PATIENCE, Place, WOKEN, drain, fill};
-use crate::backend::End;
+use crate::backend::{End, Wanted};
 
 pub(super) const GROUP: Group = Group {
     title: "Transactions",
@@ -66,7 +66,7 @@ fn pass_on(place: &Place<'_>) -> Checked {
     let to = place.other();
     put(&*place.acks()?, &["work"]);
     place.backend.pass_on(&place.queue, &to, End::Rollback)?;
-    let results = place.backend.plain(&to, Default::default())?;
+    let results = place.backend.plain(&to, Wanted::default())?;
     assert!(results.is_empty().unwrap());
     assert_eq!(place.acks()?.len().unwrap(), 1);
     place.backend.pass_on(&place.queue, &to, End::Commit)?;
