@@ -45,6 +45,9 @@ A QUEUE is a path or a URL:
   postgresql://me@host:5432/shop#jobs?kind=ack
                                   the same on a PostgreSQL server, with
                                   PERSISTQUEUE_POSTGRES_PASSWORD or ..._FILE
+  nats://me@host:4222/jobs?kind=ack
+                                  a queue on a NATS server or cluster, fifo or ack, with
+                                  PERSISTQUEUE_NATS_PASSWORD or ..._FILE
 
 Exit codes: 0 done, 1 it went wrong, 2 wrong usage, 3 nothing to get, 4 no room to put,
 5 no such queue, 6 the queue is damaged; 129, 130, 143 a signal asked it to end.";
@@ -71,7 +74,7 @@ where
 
 /// What is wrong is repeated, and a URL that is wrong may have a password in it.
 fn without_passwords(mut message: clap::Error) -> clap::Error {
-    let schemes = ["mysql://", "postgresql://", "postgres://"];
+    let schemes = ["mysql://", "nats://", "postgresql://", "postgres://"];
     let is_url =
         |value: &ContextValue| schemes.iter().any(|scheme| value.to_string().starts_with(scheme));
     let repeated: Vec<_> = message.context().filter(|(_, value)| is_url(value)).collect();

@@ -58,6 +58,10 @@ fn find(url: &str, create: bool) -> persist_queue::Result<Found> {
     let path = match place {
         Place::File { dir: path, .. } | Place::Sqlite { path, .. } => Some(path),
         Place::Server { .. } => None,
+        Place::Nats { .. } => {
+            let why = "there is no class for queues on NATS in Python yet; use persistq or Rust";
+            return Err(persist_queue::Error::Invalid(why.to_owned()));
+        }
     };
     Ok(Found { path, server, make, table, codec })
 }

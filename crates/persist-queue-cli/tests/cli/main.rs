@@ -11,6 +11,7 @@ mod docs;
 mod get;
 mod look;
 mod mysql;
+mod nats;
 mod postgres;
 mod put;
 mod settle;

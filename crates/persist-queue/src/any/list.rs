@@ -48,6 +48,13 @@ pub fn list(root: &Locator, depth: usize) -> Result<Vec<Listed>> {
             let all = server.find_all()?.into_iter();
             found.extend(all.map(|(locator, place)| Listed { locator, place }));
         }
+        #[cfg(feature = "nats")]
+        Locator::Nats(nats) => {
+            let all = nats.find_all()?.into_iter();
+            found.extend(all.map(|(locator, place)| Listed { locator, place }));
+        }
+        #[cfg(not(feature = "nats"))]
+        Locator::Nats(_) => return Err(super::open::unsupported(root)),
         #[cfg(not(feature = "server"))]
         Locator::Server(_) => return Err(super::open::unsupported(root)),
     }

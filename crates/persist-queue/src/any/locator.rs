@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::nats_locator::NatsLocator;
 use super::server_locator::{ServerLocator, ServerMake};
 use crate::sql::Flavour;
 use crate::{Error, Result};
@@ -17,9 +18,11 @@ use crate::{Error, Result};
 /// | `sqlite:PATH#NAME?kind=KIND` | a queue in this database; `NAME` and `KIND` can be left out where there is only one |
 /// | `mysql://USER@HOST:PORT/DATABASE#NAME?kind=KIND` | a queue on a MySQL or MariaDB server |
 /// | `postgresql://USER@HOST:PORT/DATABASE#NAME?kind=KIND` | a queue on a PostgreSQL server |
+/// | `nats://USER@HOST:PORT,HOST:PORT/NAME?kind=KIND` | a queue on a NATS server or cluster |
 ///
 /// In URLs of databases `%23` stands for `#`, and so on. Kinds are those of [`Flavour`]. A URL of a
-/// server may have more options: `tls` and `tls_ca`, as [`Tls::of`](crate::sql::Tls::of) reads them.
+/// server may have more options: `tls` and `tls_ca`, as [`Tls::of`](crate::sql::Tls::of) reads them, and
+/// `credentials`, a file, on NATS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Locator {
     /// A path: what is there decides.
@@ -30,6 +33,8 @@ pub enum Locator {
     Sqlite(SqliteLocator),
     /// A queue in a database on a server.
     Server(ServerLocator),
+    /// A queue on a NATS server or cluster.
+    Nats(NatsLocator),
 }
 
 /// A queue in an SQLite database.
@@ -64,6 +69,9 @@ impl FromStr for Locator {
         }
         if let Some((make, rest)) = ServerMake::of(text) {
             return ServerLocator::read(make, rest).map(Self::Server);
+        }
+        if let Some(rest) = NatsLocator::of(text) {
+            return NatsLocator::read(rest).map(Self::Nats);
         }
         Ok(Self::Path(PathBuf::from(text)))
     }
@@ -177,6 +185,7 @@ impl fmt::Display for Locator {
                 tail(f, name.as_deref(), *flavour, &[])
             }
             Self::Server(server) => write!(f, "{server}"),
+            Self::Nats(nats) => write!(f, "{nats}"),
         }
     }
 }
@@ -208,7 +217,7 @@ impl Locator {
         match self {
             Self::Path(path) | Self::File(path) => Some(path),
             Self::Sqlite(sqlite) => Some(&sqlite.path),
-            Self::Server(_) => None,
+            Self::Server(_) | Self::Nats(_) => None,
         }
     }
 }
@@ -272,6 +281,7 @@ mod tests {
             ("mysql://host/shop?kind=stack", "stack"),
             ("mysql://me:secret@host/shop", "password"),
             ("postgresql://me:secret@host/shop", "PERSISTQUEUE_POSTGRES_PASSWORD"),
+            ("nats://me:secret@host/jobs", "PERSISTQUEUE_NATS_PASSWORD"),
         ] {
             let error = text.parse::<Locator>().unwrap_err().to_string();
             assert!(error.contains(why), "{text}: {error}");

@@ -9,7 +9,8 @@
 //! use persist_queue::Wait;
 //!
 //! // "jobs_folder", "file:jobs_folder", "sqlite:data.db#jobs?kind=ack" or
-//! // "mysql://me@host:3306/shop#jobs?kind=ack", or "postgresql://..."
+//! // "mysql://me@host:3306/shop#jobs?kind=ack", or "postgresql://...", or
+//! // "nats://me@host:4222/jobs?kind=ack"
 //! let mut queue = any::open(&url, &Opening::new().create(true))?;
 //! queue.put(&[b"a page to fetch".to_vec()], Default::default(), Wait::No)?;
 //!
@@ -23,7 +24,12 @@
 mod file_view;
 mod list;
 mod locator;
+#[cfg(feature = "nats")]
+mod nats;
+mod nats_locator;
 mod open;
+#[cfg(any(feature = "nats", feature = "server"))]
+mod password;
 mod queue;
 mod resume;
 #[cfg(feature = "server")]
@@ -38,6 +44,7 @@ mod view;
 
 pub use list::{Listed, list};
 pub use locator::{Locator, SqliteLocator};
+pub use nats_locator::NatsLocator;
 pub use open::{Opening, Place, database_of};
 pub use queue::AnyQueue;
 pub use resume::Resumable;

@@ -7,6 +7,8 @@ use super::locator::{Locator, SqliteLocator};
 use super::tables::Wanted;
 use crate::error::Context;
 use crate::file::{Folder, probe};
+#[cfg(feature = "nats")]
+use crate::nats::NatsAddress;
 #[cfg(feature = "server")]
 use crate::server::ServerAddress;
 use crate::sql::{Flavour, QueueTable};
@@ -95,6 +97,14 @@ pub enum Place {
         /// The queue's table.
         table: QueueTable,
     },
+    /// On a NATS server or cluster.
+    #[cfg(feature = "nats")]
+    Nats {
+        /// The server.
+        address: NatsAddress,
+        /// The queue's name and kind.
+        table: QueueTable,
+    },
 }
 
 impl Place {
@@ -113,21 +123,27 @@ impl Place {
             Locator::Server(server) => server.find(create),
             #[cfg(not(feature = "server"))]
             Locator::Server(_) => Err(unsupported(locator)),
+            #[cfg(feature = "nats")]
+            Locator::Nats(nats) => nats.find(create),
+            #[cfg(not(feature = "nats"))]
+            Locator::Nats(_) => Err(unsupported(locator)),
         }
     }
 
-    /// The queue's table, where it is in a database.
+    /// The queue's table, where it is in a database, or its name and kind on NATS.
     pub fn table(&self) -> Option<&QueueTable> {
         match self {
             Self::File { .. } => None,
             Self::Sqlite { table, .. } => Some(table),
             #[cfg(feature = "server")]
             Self::Server { table, .. } => Some(table),
+            #[cfg(feature = "nats")]
+            Self::Nats { table, .. } => Some(table),
         }
     }
 }
 
-#[cfg(not(all(feature = "mysql", feature = "postgres")))]
+#[cfg(not(all(feature = "mysql", feature = "nats", feature = "postgres")))]
 pub(super) fn unsupported(locator: &Locator) -> Error {
     let why = "this build has no support for such a server";
     Error::Invalid(format!("{locator} cannot be opened: {why}"))
@@ -178,7 +194,7 @@ pub fn database_of(locator: &Locator) -> Result<Option<PathBuf>> {
     match locator {
         Locator::Sqlite(sqlite) => Ok(Some(database_at(&sqlite.path))),
         Locator::Path(path) => database_by_path(path),
-        Locator::File(_) | Locator::Server(_) => Ok(None),
+        Locator::File(_) | Locator::Server(_) | Locator::Nats(_) => Ok(None),
     }
 }
 

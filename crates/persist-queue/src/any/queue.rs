@@ -9,6 +9,8 @@ use super::sql_store::SqlStore;
 use super::taken::Taken;
 use super::view::AnyView;
 use crate::file::{FileStore, Options, Patience};
+#[cfg(feature = "nats")]
+use crate::nats::{NatsAddress, NatsOptions, NatsTable};
 #[cfg(feature = "server")]
 use crate::server::{ServerAddress, ServerStore};
 use crate::sql::{Kind, Put, PutOptions, QueueTable};
@@ -61,6 +63,10 @@ impl AnyQueue {
             Place::Server { address, table } => {
                 Store::Sql(SqlStore::Server(open_on_server(address, table, opening)?))
             }
+            #[cfg(feature = "nats")]
+            Place::Nats { address, table } => {
+                Store::Sql(SqlStore::Nats(open_on_nats(address, table, opening)?))
+            }
         };
         Ok(Self {
             store,
@@ -85,7 +91,7 @@ impl AnyQueue {
     }
 
     /// Puts payloads in one piece, all of them or none; a process that is killed in the middle may
-    /// leave the first ones of them in a folder. Gives how many were stored: what waits already in a
+    /// leave the first ones of them in a folder. On NATS they are no one piece: [`Error::PutInPart`]. Gives how many were stored: what waits already in a
     /// unique queue is not.
     ///
     /// # Errors
@@ -140,6 +146,9 @@ impl AnyQueue {
             Store::File { store, .. } => Taken::of_folder(store, most, wait, &mut self.untold),
             Store::Sql(store) if store.acks() => Taken::held(store, most, wait),
             Store::Sql(SqlStore::Sqlite(store)) => Taken::aside(store, most, wait),
+            // The server holds what anybody takes.
+            #[cfg(feature = "nats")]
+            Store::Sql(sql @ SqlStore::Nats(_)) => Taken::held(sql, most, wait),
             #[cfg(feature = "server")]
             Store::Sql(SqlStore::Server(store)) => {
                 let taking = match self.taking.take() {
@@ -151,8 +160,8 @@ impl AnyQueue {
         }
     }
 
-    /// Goes on with puts that were ended early and are called `name`, or begins them. In a folder nobody
-    /// else may put until they are finished.
+    /// Goes on with puts that were ended early and are called `name`, or begins them. In a folder and on NATS
+    /// nobody else may put until they are finished.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a name that is no part of a file's name; [`Error::Io`],
@@ -164,6 +173,8 @@ impl AnyQueue {
             }
             #[cfg(feature = "server")]
             (Store::Sql(SqlStore::Server(store)), _) => Resumable::on_server(self, store, name),
+            #[cfg(feature = "nats")]
+            (Store::Sql(SqlStore::Nats(store)), _) => Resumable::on_nats(self, store.store(), name),
             _ => Resumable::in_folder(self, name),
         }
     }
@@ -236,15 +247,29 @@ fn open_sqlite(path: &Path, table: &QueueTable, opening: &Opening) -> Result<Sql
     SqliteStore::open(path, options, table.flavour.acks)
 }
 
+#[cfg(feature = "nats")]
+fn open_on_nats(address: &NatsAddress, table: &QueueTable, opening: &Opening) -> Result<NatsTable> {
+    check_durability(opening, address)?;
+    let options =
+        NatsOptions::new().name(&table.name).kind(table.flavour.kind).maxsize(opening.maxsize);
+    NatsTable::open(address, options, table.flavour.acks)
+}
+
+#[cfg(any(feature = "nats", feature = "server"))]
+fn check_durability(opening: &Opening, address: &impl std::fmt::Display) -> Result<()> {
+    if opening.durability.is_some() {
+        let why = format!("the settings of {address} say what a put survives, and not who puts");
+        return Err(Error::Invalid(why));
+    }
+    Ok(())
+}
+
 #[cfg(feature = "server")]
 fn open_on_server(
     address: &ServerAddress,
     table: &QueueTable,
     opening: &Opening,
 ) -> Result<ServerStore> {
-    if opening.durability.is_some() {
-        let why = format!("the settings of {address} say what a put survives, and not who puts");
-        return Err(Error::Invalid(why));
-    }
+    check_durability(opening, address)?;
     ServerStore::at(address, table, opening.maxsize)
 }

@@ -1,7 +1,7 @@
 //! Puts that can be ended at any moment and gone on with later.
 //!
 //! In a database how far they came is written in the transaction of each put. In a folder a file beside
-//! it says how many records had been put when they began; what was put since is theirs, so nobody else
+//! it, and on NATS a message, says how many records had been put when they began; what was put since is theirs, so nobody else
 //! may put until they are finished. That they are finished is kept too: who was ended behind the last
 //! put and tries again does not begin anew.
 
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use super::queue::{AnyQueue, puts};
 use super::view::AnyView;
 use crate::error::Context;
+#[cfg(feature = "nats")]
+use crate::nats::{Begun, NatsStore};
 use crate::rusqlite::{Connection, TransactionBehavior, params};
 #[cfg(feature = "server")]
 use crate::server::Note;
@@ -53,6 +55,12 @@ enum Keeper<'a> {
     Server {
         store: &'a ServerStore,
         name: String,
+    },
+    #[cfg(feature = "nats")]
+    Nats {
+        store: &'a NatsStore,
+        name: String,
+        begun: u64,
     },
 }
 
@@ -115,6 +123,13 @@ impl<'a> Resumable<'a> {
         Ok(Self { queue, done, finished, keeper })
     }
 
+    #[cfg(feature = "nats")]
+    pub(super) fn on_nats(queue: &'a AnyQueue, store: &'a NatsStore, name: &str) -> Result<Self> {
+        let Begun { begun, done, finished } = store.resumed(name)?;
+        let keeper = Keeper::Nats { store, name: name.to_owned(), begun };
+        Ok(Self { queue, done, finished, keeper })
+    }
+
     /// How many payloads were put so far, in all runs.
     pub fn done(&self) -> u64 {
         self.done
@@ -142,6 +157,11 @@ impl<'a> Resumable<'a> {
             #[cfg(feature = "server")]
             Keeper::Server { store, name } => {
                 store.note(&Note { name, done: 0, finished: false })?;
+            }
+            #[cfg(feature = "nats")]
+            Keeper::Nats { store, name, begun } => {
+                *begun += self.done;
+                store.note(name, *begun, false)?;
             }
         }
         (self.done, self.finished) = (0, false);
@@ -177,6 +197,12 @@ impl<'a> Resumable<'a> {
                 let ids = store.put_noted(&puts(payloads, options), &note)?;
                 ids.iter().flatten().count() as u64
             }
+            #[cfg(feature = "nats")]
+            Keeper::Nats { store, begun, .. } => {
+                let puts = puts(payloads, options);
+                store.put_behind(puts, *begun + self.done)?;
+                payloads.len() as u64
+            }
         };
         self.done = done;
         Ok(stored)
@@ -198,6 +224,8 @@ impl<'a> Resumable<'a> {
             Keeper::Server { store, name } => {
                 store.note(&Note { name: &name, done: self.done, finished: true })
             }
+            #[cfg(feature = "nats")]
+            Keeper::Nats { store, name, begun } => store.note(&name, begun, true),
         }
     }
 }

@@ -1,16 +1,15 @@
 //! From the name of a queue on a server to the server.
 
-use std::env::{self, VarError};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::locator::Locator;
 use super::open::Place;
+use super::password::password;
 use super::server_locator::{ServerLocator, ServerMake};
 use super::tables::Wanted;
-use crate::error::Context;
+use crate::Result;
 use crate::server::{Address, Make, ServerAddress, ServerView};
 use crate::sql::QueueTable;
-use crate::{Error, Result};
 
 impl ServerMake {
     /// As queues are called there that nobody gives a name: on MySQL as in persist-queue 1.x.
@@ -28,29 +27,15 @@ impl ServerLocator {
     /// name has `_FILE` behind that, without the end of its last line; else none, which is empty.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read, [`Error::Invalid`] where it is not UTF-8.
+    /// [`Error::Io`](crate::Error::Io) where the file cannot be read, [`Error::Invalid`](crate::Error::Invalid) where it is not UTF-8.
     pub fn password(&self) -> Result<String> {
-        let variable = self.make.variable();
-        match env::var(variable) {
-            Ok(password) => return Ok(password),
-            Err(VarError::NotPresent) => {}
-            Err(VarError::NotUnicode(_)) => {
-                return Err(Error::Invalid(format!("{variable} is not UTF-8")));
-            }
-        }
-        let variable = format!("{variable}_FILE");
-        let Some(path) = env::var_os(&variable) else { return Ok(String::new()) };
-        let bytes = std::fs::read(&path).context("read the password in", Path::new(&path))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Error::Invalid(format!("the file that {variable} names is not UTF-8")))?;
-        let line = text.strip_suffix('\n').unwrap_or(&text);
-        Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+        Ok(password(self.make.variable())?.unwrap_or_default())
     }
 
     /// The database, with the password that [`ServerLocator::password`] gives.
     ///
     /// # Errors
-    /// As there; [`Error::Invalid`] where this build has no support for the make.
+    /// As there; [`Error::Invalid`](crate::Error::Invalid) where this build has no support for the make.
     pub fn address(&self) -> Result<ServerAddress> {
         match self.make {
             #[cfg(feature = "mysql")]

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "nats")]
+use crate::nats::NatsTable;
 #[cfg(feature = "server")]
 use crate::server::ServerStore;
 use crate::sql::{Decode, Held, Put, Row, Settlement, Status, Which};
@@ -19,6 +21,9 @@ pub enum SqlStore {
     /// On a server.
     #[cfg(feature = "server")]
     Server(ServerStore),
+    /// On NATS, which is no database, but does most of what one does.
+    #[cfg(feature = "nats")]
+    Nats(NatsTable),
 }
 
 /// Has whichever it is do it.
@@ -28,6 +33,8 @@ macro_rules! either {
             Self::Sqlite($store) => $done,
             #[cfg(feature = "server")]
             Self::Server($store) => $done,
+            #[cfg(feature = "nats")]
+            Self::Nats($store) => $done,
         }
     };
 }
@@ -176,14 +183,14 @@ impl SqlStore {
     }
 
     #[cfg_attr(
-        not(feature = "server"),
+        not(any(feature = "nats", feature = "server")),
         expect(clippy::unnecessary_wraps, reason = "there is no other")
     )]
     fn sqlite(&self) -> Result<&SqliteStore> {
         match self {
             Self::Sqlite(store) => Ok(store),
-            #[cfg(feature = "server")]
-            Self::Server(_) => Err(Error::Invalid(format!(
+            #[cfg(any(feature = "nats", feature = "server"))]
+            _ => Err(Error::Invalid(format!(
                 "a transaction changes queues in one SQLite database, and {} is none",
                 self.path().display()
             ))),

@@ -1,9 +1,11 @@
 //! Looking at the queues of a database, whichever it is.
 
 use crate::Result;
+#[cfg(feature = "nats")]
+use crate::nats::NatsView;
 #[cfg(feature = "server")]
 use crate::server::ServerView;
-use crate::sql::{QueueTable, Seen};
+use crate::sql::{QueueTable, Seen, Status};
 use crate::sqlite::SqliteView;
 
 #[derive(Debug)]
@@ -11,6 +13,9 @@ pub(super) enum SqlView {
     Sqlite(SqliteView),
     #[cfg(feature = "server")]
     Server(ServerView),
+    /// No database, but a queue is a table to who looks.
+    #[cfg(feature = "nats")]
+    Nats(NatsView),
 }
 
 /// Calls that both have.
@@ -21,6 +26,8 @@ macro_rules! calls {
                 Self::Sqlite(view) => view.$name(table, $($argument),*),
                 #[cfg(feature = "server")]
                 Self::Server(view) => view.$name(table, $($argument),*),
+                #[cfg(feature = "nats")]
+                Self::Nats(view) => view.$name(table, $($argument),*),
             }
         }
     )*};
@@ -43,6 +50,8 @@ impl SqlView {
             Self::Sqlite(view) => view.check(),
             #[cfg(feature = "server")]
             Self::Server(view) => view.check(table),
+            #[cfg(feature = "nats")]
+            Self::Nats(_) => Ok(Vec::new()),
         }
     }
 
@@ -50,5 +59,17 @@ impl SqlView {
     /// that is locked, and only who wants it himself would notice.
     pub(super) fn sees_taken(&self) -> bool {
         matches!(self, Self::Sqlite(_))
+    }
+
+    /// Whether it is known which items of a queue with acknowledgements have this status.
+    pub(super) fn knows(
+        &self,
+        #[cfg_attr(not(feature = "nats"), expect(unused_variables))] status: Status,
+    ) -> bool {
+        match self {
+            #[cfg(feature = "nats")]
+            Self::Nats(_) => matches!(status, Status::New | Status::Held | Status::Dead),
+            _ => true,
+        }
     }
 }

@@ -21,7 +21,7 @@ pub struct Stats {
     pub bytes: u64,
     /// How many files of records there are.
     pub segments: Option<u64>,
-    /// How many items somebody holds.
+    /// How many items somebody holds; on NATS those that wait again among them.
     pub in_flight: Option<u64>,
     /// How many items wait for their time.
     pub delayed: Option<u64>,
@@ -53,7 +53,7 @@ impl Stats {
         let of = |status: Status| -> u64 {
             counts.iter().filter(|(found, _)| *found == status as i64).map(|(_, count)| count).sum()
         };
-        let acks = |status| table.flavour.acks.then(|| of(status));
+        let acks = |status| (table.flavour.acks && view.knows(status)).then(|| of(status));
         let (oldest, bytes) = view.age_and_size(table)?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         let now = now.unwrap_or_default();

@@ -7,6 +7,8 @@ use super::sql_view::SqlView;
 use super::stats::Stats;
 use crate::Result;
 use crate::file::Folder;
+#[cfg(feature = "nats")]
+use crate::nats::NatsView;
 #[cfg(feature = "server")]
 use crate::server::ServerView;
 use crate::sql::Seen;
@@ -83,6 +85,8 @@ impl AnyView {
             Place::Server { address, .. } => {
                 View::table(SqlView::Server(ServerView::open(address)?))
             }
+            #[cfg(feature = "nats")]
+            Place::Nats { address, .. } => View::table(SqlView::Nats(NatsView::open(address)?)),
         };
         Ok(Self { place, seen })
     }

@@ -92,6 +92,11 @@ impl NatsAddress {
         Ok(Self { servers, login, ..Self::new("") })
     }
 
+    /// Servers of one cluster, by host and port.
+    pub(crate) fn of(servers: &[(String, u16)]) -> Self {
+        Self { servers: servers.to_vec(), ..Self::new("") }
+    }
+
     /// The port of the server that was named last; 4222 by default.
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {

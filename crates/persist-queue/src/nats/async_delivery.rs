@@ -118,7 +118,7 @@ impl<T> AsyncNatsDelivery<T> {
     /// As there.
     pub async fn extend(&self, lease: Duration) -> Result<()> {
         let (store, token) = (&self.open.store, self.open.held.token);
-        if store.extend(&mut task(), self.id(), token, lease).await? {
+        if store.extend(&mut task(), self.id(), Some(token), lease).await? {
             return Ok(());
         }
         Err(self.open.not_held())

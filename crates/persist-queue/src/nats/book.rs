@@ -57,8 +57,7 @@ impl Book {
     /// What is held under this token and number; it is not held here any more then.
     pub(super) fn strike(&self, id: i64, token: Option<i64>) -> Option<Kept> {
         let mut held = self.lock();
-        let token = token
-            .or_else(|| held.iter().find(|(_, kept)| kept.id == id).map(|(token, _)| *token))?;
+        let token = token.or_else(|| token_of(&held, id))?;
         if held.get(&token)?.id != id {
             return None;
         }
@@ -66,14 +65,20 @@ impl Book {
     }
 
     /// What is held under this token, which stays so until `until`.
-    pub(super) fn hold_on(&self, id: i64, token: i64, until: Instant) -> Option<Kept> {
+    pub(super) fn hold_on(
+        &self,
+        id: i64,
+        token: Option<i64>,
+        until: Instant,
+    ) -> Option<(i64, Kept)> {
         let mut held = self.lock();
+        let token = token.or_else(|| token_of(&held, id))?;
         let kept = held.get_mut(&token)?;
         if kept.id != id || Instant::now() >= kept.until() {
             return None;
         }
         kept.until = Some(until);
-        Some(kept.clone())
+        Some((token, kept.clone()))
     }
 
     /// The server was told at `at` that it is still held.
@@ -100,6 +105,10 @@ impl Book {
             .map(|(token, kept)| (*token, kept.reply.clone()))
             .collect()
     }
+}
+
+fn token_of(held: &HashMap<i64, Kept>, id: i64) -> Option<i64> {
+    held.iter().find(|(_, kept)| kept.id == id).map(|(token, _)| *token)
 }
 
 /// Tells the server of what is held, for as long as there is the book.

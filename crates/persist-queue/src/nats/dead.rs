@@ -2,16 +2,16 @@
 
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::StreamMessage;
-use async_nats::jetstream::stream::{DeleteStatus, RawMessage};
+use async_nats::jetstream::stream::DeleteStatus;
 use async_nats::{HeaderMap, Subject};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::ask::ask;
-use super::claim::{seconds, tell};
-use super::failure::Said;
-use super::publish::{Parcel, Unput, publish};
+use super::claim::tell;
+use super::publish::{Parcel, publish};
 use super::store::{Attachment, NatsStore};
+use super::view::{message, row};
 use crate::sql::Row;
 use crate::wait::Host;
 use crate::{Error, Result};
@@ -87,15 +87,6 @@ impl NatsStore {
     }
 }
 
-fn row(letter: StreamMessage) -> Row {
-    Row {
-        id: letter.sequence.cast_signed(),
-        timestamp: seconds(letter.time),
-        data: letter.payload.into(),
-        ..Row::default()
-    }
-}
-
 /// A message on its way from one stream to another, in which it is stored once.
 fn parcel(message: StreamMessage, from: &str) -> Parcel {
     let (sequence, time) = (message.sequence, message.time.unix_timestamp_nanos());
@@ -118,37 +109,11 @@ impl Attachment {
 
     async fn store(&self, subject: &str, parcel: Parcel) -> Result<()> {
         let stored = publish(&self.stream.link, subject, &[parcel], self.deadline()).await;
-        match stored.into_iter().next() {
-            None | Some(Ok(_)) => Ok(()),
-            Some(Err(Unput::Refused(error))) => Err(error),
-            Some(Err(Unput::Full)) => Err(Error::Full {
-                path: self.stream.link.path(),
-                limit: self.stream.limit.unwrap_or_default(),
-            }),
-            Some(Err(Unput::Unknown(source))) => {
-                Err(Error::PutUnknown { path: self.stream.link.path(), source })
-            }
-        }
+        stored.into_iter().try_for_each(|stored| self.result(stored.map(|_| ())))
     }
 
-    /// A message of a stream, if it is there.
     async fn message(&self, stream: &str, question: &Value) -> Result<Option<StreamMessage>> {
-        let link = &self.stream.link;
-        let get = || async {
-            #[derive(serde::Deserialize)]
-            struct Found {
-                message: RawMessage,
-            }
-            match link.api::<Found>(format!("STREAM.MSG.GET.{stream}"), question).await {
-                Ok(found) => match StreamMessage::try_from(found.message) {
-                    Ok(message) => Ok(Some(message)),
-                    Err(error) => Err(Said::Never(error)),
-                },
-                Err(said) if said.is_not_found() => Ok(None),
-                Err(said) => Err(said),
-            }
-        };
-        link.repeat(ACTION, self.deadline(), get).await
+        message(&self.stream.link, ACTION, stream, question, self.deadline()).await
     }
 
     /// Deletes a message. Says whether it was there.

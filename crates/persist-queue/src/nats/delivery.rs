@@ -124,7 +124,7 @@ impl<'a, T> NatsDelivery<'a, T> {
     /// As [`NatsDelivery::ack`].
     pub fn extend(&self, lease: Duration) -> Result<()> {
         let (id, token) = (self.id(), self.held.held.token);
-        if now(self.held.store.extend(&mut Thread, id, token, lease))? {
+        if now(self.held.store.extend(&mut Thread, id, Some(token), lease))? {
             return Ok(());
         }
         Err(Error::NotHeld { path: self.held.store.path().to_owned(), id })

@@ -97,7 +97,7 @@ impl NatsStore {
         &self,
         host: &mut H,
         id: i64,
-        token: i64,
+        token: Option<i64>,
         lease: Duration,
     ) -> Result<bool, H::Error>
     where
@@ -106,7 +106,9 @@ impl NatsStore {
         let attached = self.attached()?;
         ask(host, |_| async move {
             let at = Instant::now();
-            let Some(kept) = attached.book.hold_on(id, token, at + lease) else { return Ok(false) };
+            let Some((token, kept)) = attached.book.hold_on(id, token, at + lease) else {
+                return Ok(false);
+            };
             attached.tell(&kept, AckKind::Progress).await?;
             attached.book.note_told(token, at, attached.stream.lease);
             Ok(true)

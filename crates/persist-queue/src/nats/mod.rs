@@ -6,12 +6,14 @@
 
 // From top to bottom: typed queues (`queue.rs`, `ack_queue.rs`, `delivery.rs`, and for tasks `tasks.rs` and the same with
 // `async_` in front), the store of bytes
-// (`store.rs`, and `put.rs`, `get.rs`, `hold.rs`, `dead.rs` for its calls), what is said to a server (`publish.rs`,
-// `pull.rs`, `claim.rs`, `book.rs`, `stream.rs`), the connection (`link.rs`), and the thread that drives all
+// (`store.rs`, and `put.rs`, `get.rs`, `hold.rs`, `dead.rs`, `resume.rs` for its calls; `as_table.rs`
+// for who knows tables), what is said to a server (`publish.rs`,
+// `pull.rs`, `claim.rs`, `book.rs`, `stream.rs`, `view.rs`), the connection (`link.rs`), and the thread that drives all
 // connections of a process (`ask.rs`, `runtime.rs`).
 
 mod ack_queue;
 mod address;
+mod as_table;
 mod ask;
 #[cfg(feature = "tokio")]
 mod async_ack_queue;
@@ -32,14 +34,17 @@ mod publish;
 mod pull;
 mod put;
 mod queue;
+mod resume;
 mod runtime;
 mod store;
 mod stream;
 #[cfg(feature = "tokio")]
 mod tasks;
+mod view;
 
 pub use ack_queue::NatsAckQueue;
 pub use address::NatsAddress;
+pub use as_table::NatsTable;
 #[cfg(feature = "tokio")]
 pub use async_ack_queue::AsyncNatsAckQueue;
 #[cfg(feature = "tokio")]
@@ -49,6 +54,8 @@ pub use async_queue::AsyncNatsQueue;
 pub use delivery::NatsDelivery;
 pub use options::NatsOptions;
 pub use queue::NatsQueue;
+pub use resume::Begun;
 pub use store::NatsStore;
+pub use view::NatsView;
 
 pub use crate::sql::Tls;

@@ -60,7 +60,10 @@ impl Attachment {
             for ((place, parcel), stored) in places.into_iter().zip(parcels).zip(stored) {
                 match stored {
                     Err(Unput::Full) => left.push((place, Parcel::new(parcel.data))),
-                    other => results[place] = self.result(other),
+                    other => {
+                        let id = |stored: Stored| stored.sequence.cast_signed();
+                        results[place] = self.result(other.map(id));
+                    }
                 }
             }
             if left.is_empty() || until.is_some_and(|until| Instant::now() >= until) {
@@ -82,9 +85,10 @@ impl Attachment {
         }
     }
 
-    fn result(&self, stored: Result<Stored, Unput>) -> Result<i64> {
+    /// What became of an item, in our words.
+    pub(super) fn result<R>(&self, stored: Result<R, Unput>) -> Result<R> {
         match stored {
-            Ok(stored) => Ok(stored.sequence.cast_signed()),
+            Ok(stored) => Ok(stored),
             Err(Unput::Full) => Err(self.full()),
             Err(Unput::Refused(error)) => Err(error),
             Err(Unput::Unknown(source)) => {
@@ -99,7 +103,7 @@ impl Attachment {
     }
 
     /// Refuses what the server would not take.
-    fn check(&self, item: &Put) -> Result<()> {
+    pub(super) fn check(&self, item: &Put) -> Result<()> {
         let PutOptions { priority, delay, ttl } = item.options;
         if priority != 0 {
             return Err(missing("priorities"));

@@ -58,9 +58,7 @@ impl Attachment {
         let (link, theirs) = (Link::open(address)?, Arc::clone(options));
         let stream = Arc::new(block(Stream::open(link, theirs, acks))?);
         let book = Arc::<Book>::default();
-        if acks {
-            keep(&book, &stream);
-        }
+        keep(&book, &stream);
         let (closing, _) = watch::channel(false);
         Ok(Self { stream, options: Arc::clone(options), book, closing })
     }

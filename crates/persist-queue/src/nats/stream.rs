@@ -36,7 +36,7 @@ pub(super) struct Stream {
     pub(super) limit: Option<u64>,
 }
 
-fn subject(stream: &str) -> String {
+pub(super) fn subject(stream: &str) -> String {
     format!("persistqueue.{stream}")
 }
 
@@ -88,17 +88,12 @@ impl Stream {
 
     /// Asks for how a stream is.
     pub(super) async fn info(&self, stream: &str, deadline: Instant) -> Result<Info> {
-        let nothing = json!({});
-        let ask = || self.link.api(format!("STREAM.INFO.{stream}"), &nothing);
-        self.link.repeat("look into", deadline, ask).await
+        info_of(&self.link, stream, deadline).await
     }
 
     /// Asks for how the consumer is.
     pub(super) async fn consumer(&self, deadline: Instant) -> Result<consumer::Info> {
-        let nothing = json!({});
-        let subject = format!("CONSUMER.INFO.{}.{CONSUMER}", self.name);
-        let ask = || self.link.api(subject.clone(), &nothing);
-        self.link.repeat("look into", deadline, ask).await
+        consumer_of(&self.link, &self.name, deadline).await
     }
 
     /// Where items are asked for.
@@ -117,11 +112,29 @@ impl Stream {
     }
 }
 
+/// How a stream is.
+pub(super) async fn info_of(link: &Link, stream: &str, deadline: Instant) -> Result<Info> {
+    let nothing = json!({});
+    let ask = || link.api(format!("STREAM.INFO.{stream}"), &nothing);
+    link.repeat("look into", deadline, ask).await
+}
+
+/// How the consumer of a stream is.
+pub(super) async fn consumer_of(
+    link: &Link,
+    stream: &str,
+    deadline: Instant,
+) -> Result<consumer::Info> {
+    let nothing = json!({});
+    let ask = || link.api(format!("CONSUMER.INFO.{stream}.{CONSUMER}"), &nothing);
+    link.repeat("look into", deadline, ask).await
+}
+
 fn limit(maxsize: u64) -> i64 {
     i64::try_from(maxsize).ok().filter(|limit| *limit > 0).unwrap_or(-1)
 }
 
-fn config(name: &str) -> Config {
+pub(super) fn config(name: &str) -> Config {
     Config {
         name: name.to_owned(),
         subjects: vec![subject(name)],
@@ -145,7 +158,7 @@ fn config_of_dead(name: &str) -> Config {
 }
 
 /// A stream as it is, or as it was made now.
-async fn make(
+pub(super) async fn make(
     link: &Arc<Link>,
     deadline: Instant,
     options: &NatsOptions,

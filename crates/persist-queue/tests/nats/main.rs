@@ -5,6 +5,8 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ack;
+#[cfg(feature = "sqlite")]
+mod any;
 #[path = "../support/certificates.rs"]
 mod certificates;
 mod errors;
