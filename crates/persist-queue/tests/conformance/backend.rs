@@ -128,7 +128,10 @@ pub(crate) trait Acks: Send + Sync {
     fn get_and_ack_many(&self, most: usize) -> Result<Vec<String>>;
     fn len(&self) -> Result<u64>;
     fn count(&self, status: Status) -> Result<u64>;
-    fn clear_acked(&self, keep: u64) -> Result<u64>;
+    /// Removes those that are acknowledged but the latest `keep`.
+    fn clear_acked(&self, _keep: u64) -> Opened<u64> {
+        Err(Missing::NoType)
+    }
     fn dead_letters(&self) -> Result<Vec<(i64, String)>>;
     fn requeue_dead(&self, ids: &[i64]) -> Result<u64>;
     fn drop_dead(&self, ids: &[i64]) -> Result<u64>;
@@ -142,7 +145,9 @@ pub(crate) trait Held {
     fn ack(self: Box<Self>) -> Result<String>;
     fn nack(self: Box<Self>) -> Result<()>;
     fn nack_after(self: Box<Self>, delay: Duration) -> Result<()>;
-    fn nack_to_back(self: Box<Self>) -> Result<()>;
+    fn nack_to_back(self: Box<Self>) -> Opened<()> {
+        Err(Missing::NoType)
+    }
     fn fail(self: Box<Self>) -> Result<()>;
     fn extend(&self, lease: Duration) -> Result<()>;
 }

@@ -67,6 +67,12 @@ fn postgres() {
 }
 
 #[test]
+fn nats() {
+    let Some(backend) = backends::Nats::new() else { return };
+    conforms(&backend);
+}
+
+#[test]
 fn the_table_has_each_check_and_each_backend() {
     matrix::is_whole();
 }

@@ -112,8 +112,8 @@ macro_rules! ack_queues {
             fn count(&self, status: Status) -> Result<u64> {
                 self.count(status)
             }
-            fn clear_acked(&self, keep: u64) -> Result<u64> {
-                self.clear_acked(None, keep)
+            fn clear_acked(&self, keep: u64) -> Opened<u64> {
+                unless_refused(self.clear_acked(None, keep))
             }
             fn dead_letters(&self) -> Result<Vec<(i64, String)>> {
                 let letters = self.dead_letters()?;
@@ -176,8 +176,8 @@ macro_rules! held {
             fn nack_after(self: Box<Self>, delay: Duration) -> Result<()> {
                 (*self).nack_after(delay)
             }
-            fn nack_to_back(self: Box<Self>) -> Result<()> {
-                (*self).nack_to_back()
+            fn nack_to_back(self: Box<Self>) -> Opened<()> {
+                unless_refused((*self).nack_to_back())
             }
             fn fail(self: Box<Self>) -> Result<()> {
                 (*self).fail()

@@ -2,10 +2,13 @@
 //! and ends with this process.
 #![allow(dead_code, reason = "not all tests use all of it")]
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_nats::jetstream::{self, Context};
+use futures_core::Stream;
 use persist_queue::{NatsAddress, NatsOptions};
 
 #[path = "server_process.rs"]
@@ -48,7 +51,8 @@ pub(crate) fn is_there() -> bool {
     can_be("PERSISTQUEUE_NATS", "nats-server", &["/usr/sbin", "/usr/local/sbin"])
 }
 
-/// A queue's name that only one test has, on a server. The queue is deleted with it.
+/// A queue's name that only one test has, on a server. The queue is deleted with it, and so are all whose names
+/// begin with this one and '_'.
 pub(crate) struct Place {
     pub(crate) url: String,
     pub(crate) name: String,
@@ -96,10 +100,15 @@ impl Drop for Place {
         if std::thread::panicking() {
             return;
         }
-        let name = &self.name;
+        let (name, more) = (&self.name, format!("{}_", self.name));
         self.drive(|context| async move {
-            for stream in [name.clone(), format!("{name}-dead")] {
-                let _ = context.delete_stream(stream).await;
+            let mut names = context.stream_names();
+            let mut next = async || poll_fn(|task| Pin::new(&mut names).poll_next(task)).await;
+            while let Some(Ok(stream)) = next().await {
+                let queue = stream.strip_suffix("-dead").unwrap_or(&stream);
+                if queue == name || queue.starts_with(&more) {
+                    let _ = context.delete_stream(stream).await;
+                }
             }
         });
     }

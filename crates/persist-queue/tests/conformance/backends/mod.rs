@@ -2,19 +2,22 @@
 
 mod file;
 mod mysql;
+mod nats;
 mod postgres;
 mod server;
 mod sqlite;
 
 pub(crate) use file::File;
 pub(crate) use mysql::MySql;
+pub(crate) use nats::Nats;
 pub(crate) use postgres::Postgres;
 pub(crate) use sqlite::Sqlite;
 
 use crate::backend::Backend;
 
 /// What the columns of the table are called, in their order.
-pub(crate) const NAMES: [&str; 4] = [file::NAME, sqlite::NAME, mysql::NAME, postgres::NAME];
+pub(crate) const NAMES: [&str; 5] =
+    [file::NAME, sqlite::NAME, mysql::NAME, postgres::NAME, nats::NAME];
 
 /// The backend of that name that another process made.
 pub(crate) fn reach(name: &str, address: &str) -> Box<dyn Backend> {
@@ -23,6 +26,7 @@ pub(crate) fn reach(name: &str, address: &str) -> Box<dyn Backend> {
         sqlite::NAME => Box::new(Sqlite::at(address)),
         mysql::NAME => Box::new(MySql::at(address)),
         postgres::NAME => Box::new(Postgres::at(address)),
+        nats::NAME => Box::new(Nats::at(address)),
         other => panic!("there is no backend '{other}'"),
     }
 }

@@ -6,7 +6,7 @@ use persist_queue::sql::{Kind, PutOptions, Status};
 use persist_queue::{Error, Wait};
 
 use super::{Check, Checked, Group, PATIENCE, Place};
-use crate::backend::{Acks, Held, Wanted};
+use crate::backend::{Acks, Held, Opened, Wanted, unless_refused};
 
 pub(super) const GROUP: Group = Group {
     title: "Acknowledgements",
@@ -63,10 +63,19 @@ pub(super) fn drain(queue: &dyn Acks) -> Vec<String> {
 }
 
 /// Those that are new, wait again, are held, delayed, acknowledged, dead, failed.
-pub(super) fn count(queue: &dyn Acks) -> [u64; 7] {
+pub(super) fn count(queue: &dyn Acks) -> Opened<[u64; 7]> {
     use Status::{Acked, Dead, Delayed, Failed, New, Ready};
-    [New, Ready, Status::Held, Delayed, Acked, Dead, Failed]
-        .map(|status| queue.count(status).unwrap())
+    let mut counts = [0; 7];
+    let all = [New, Ready, Status::Held, Delayed, Acked, Dead, Failed];
+    for (count, status) in counts.iter_mut().zip(all) {
+        *count = unless_refused(queue.count(status))?;
+    }
+    Ok(counts)
+}
+
+/// How many have a status; nothing where the backend keeps no account of that.
+pub(super) fn known(queue: &dyn Acks, status: Status) -> Option<u64> {
+    unless_refused(queue.count(status)).ok()
 }
 
 fn ack(place: &Place<'_>) -> Checked {
@@ -103,7 +112,7 @@ fn nack(place: &Place<'_>) -> Checked {
 fn nack_to_back(place: &Place<'_>) -> Checked {
     let queue = place.acks()?;
     put(&*queue, &["a", "b", "c"]);
-    get(&*queue).nack_to_back().unwrap();
+    get(&*queue).nack_to_back()?;
     put(&*queue, &["d"]);
     assert_eq!(drain(&*queue), ["b", "c", "a", "d"]);
     Ok(())
@@ -113,8 +122,11 @@ fn dropped(place: &Place<'_>) -> Checked {
     let queue = place.acks()?;
     put(&*queue, &["a", "b"]);
     drop(get(&*queue));
+    // Nothing is said of its place.
+    let mut all = [(); 2].map(|()| get(&*queue).ack().unwrap());
+    all.sort_unstable();
+    assert_eq!(all, ["a", "b"]);
     assert_eq!(queue.count(Status::Held).unwrap(), 0);
-    assert_eq!(drain(&*queue), ["a", "b"]);
     Ok(())
 }
 
@@ -122,11 +134,13 @@ fn fail(place: &Place<'_>) -> Checked {
     let queue = place.acks()?;
     put(&*queue, &["a", "b"]);
     get(&*queue).fail().unwrap();
-    assert_eq!(count(&*queue), [1, 0, 0, 0, 0, 0, 1]);
+    assert_eq!(queue.len().unwrap(), 1);
     drop(queue);
     let queue = place.acks()?;
     assert_eq!(drain(&*queue), ["b"]);
-    assert_eq!(queue.count(Status::Failed).unwrap(), 1);
+    // Where failed ones are not told from other dead letters, it is one of those.
+    let failed = known(&*queue, Status::Failed).map_or_else(|| queue.count(Status::Dead), Ok);
+    assert_eq!(failed.unwrap(), 1);
     Ok(())
 }
 
@@ -136,7 +150,7 @@ fn many(place: &Place<'_>) -> Checked {
     assert_eq!(queue.get_and_ack_many(3).unwrap(), ["a", "b", "c"]);
     assert_eq!(queue.get_and_ack_many(3).unwrap(), ["d"]);
     assert!(queue.get_and_ack_many(3).unwrap().is_empty());
-    assert_eq!(queue.count(Status::Acked).unwrap(), 4);
+    assert_eq!(known(&*queue, Status::Acked).unwrap_or(4), 4);
     drop(queue);
     assert!(nothing(&*place.acks()?));
     Ok(())
@@ -146,16 +160,16 @@ fn counts(place: &Place<'_>) -> Checked {
     let (queue, other) = (place.acks()?, place.acks()?);
     put(&*queue, &["a", "b", "c", "d"]);
     let delay = Some(PATIENCE * 60);
-    assert!(queue.put("later", PutOptions { delay, ..PutOptions::default() }).unwrap());
-    assert_eq!(count(&*other), [4, 0, 0, 1, 0, 0, 0]);
+    assert!(unless_refused(queue.put("later", PutOptions { delay, ..PutOptions::default() }))?);
+    assert_eq!(count(&*other)?, [4, 0, 0, 1, 0, 0, 0]);
     get(&*queue).ack().unwrap();
     get(&*queue).fail().unwrap();
     get(&*queue).nack().unwrap();
     let held = get(&*queue);
     assert_eq!(held.item(), "c");
-    assert_eq!(count(&*other), [1, 0, 1, 1, 1, 0, 1]);
+    assert_eq!(count(&*other)?, [1, 0, 1, 1, 1, 0, 1]);
     held.nack().unwrap();
-    assert_eq!(count(&*other), [1, 1, 0, 1, 1, 0, 1]);
+    assert_eq!(count(&*other)?, [1, 1, 0, 1, 1, 0, 1]);
     // What waits for its time is not what waits.
     assert_eq!(other.len().unwrap(), 2);
     Ok(())
@@ -165,8 +179,8 @@ fn clear(place: &Place<'_>) -> Checked {
     let queue = place.acks()?;
     put(&*queue, &["a", "b", "c", "d"]);
     assert_eq!(queue.get_and_ack_many(3).unwrap().len(), 3);
-    assert_eq!(queue.clear_acked(1).unwrap(), 2);
-    assert_eq!(count(&*queue), [1, 0, 0, 0, 1, 0, 0]);
+    assert_eq!(queue.clear_acked(1)?, 2);
+    assert_eq!(count(&*queue)?, [1, 0, 0, 0, 1, 0, 0]);
     assert_eq!(drain(&*queue), ["d"]);
     Ok(())
 }
@@ -202,7 +216,7 @@ fn threads(place: &Place<'_>) -> Checked {
     got.sort_unstable();
     items.sort_unstable();
     assert_eq!(got, items);
-    assert_eq!(queues[1].count(Status::Acked).unwrap(), 120);
+    assert_eq!(known(&*queues[1], Status::Acked).unwrap_or(120), 120);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use persist_queue::any::{self, AnyView, Opening};
 use persist_queue::sql::{Flavour, PutOptions};
 use persist_queue::{Error, Wait};
 
-use super::{Check, Checked, Group, Place, drain, fill};
+use super::{Check, Checked, Group, Place, WOKEN, drain, fill};
 use crate::backend::{Missing, unless_refused};
 
 pub(super) const GROUP: Group = Group {
@@ -53,7 +53,7 @@ fn foreign(place: &Place<'_>) -> Checked {
     drop(queue);
     // Told again when it is opened again, and still there.
     let queue = place.plain()?;
-    let bad = queue.get(Wait::No);
+    let bad = queue.get(Wait::For(WOKEN));
     assert!(matches!(bad, Err(Error::Decode { .. })), "{bad:?}");
     queue.close().unwrap();
     drop(queue);

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::time::{sleep, timeout};
 
 use super::{Check, Checked, Group, PATIENCE, Place, WOKEN};
-use crate::backend::Fate;
+use crate::backend::{Fate, unless_refused};
 
 pub(super) const GROUP: Group = Group {
     title: "Tasks on tokio",
@@ -113,8 +113,10 @@ fn acknowledged(place: &Place<'_>) -> Checked {
         queue.put("b").await.unwrap();
         assert_eq!(settle(Fate::Fail).await, ("b".to_owned(), 1));
     });
-    let counts = [Status::New, Status::Ready, Status::Acked, Status::Failed]
-        .map(|status| queue.count(status).unwrap());
-    assert_eq!(counts, [0, 0, 1, 1]);
+    assert_eq!(queue.count(Status::New).unwrap(), 0);
+    for (status, wanted) in [(Status::Ready, 0), (Status::Acked, 1), (Status::Failed, 1)] {
+        // Not every backend keeps account of all.
+        assert_eq!(unless_refused(queue.count(status)).unwrap_or(wanted), wanted);
+    }
     Ok(())
 }
