@@ -34,6 +34,7 @@ from persistqueue.exceptions import (
     LockedError,
     NotHeldError,
     PersistQueueError,
+    PutInPartError,
     PutUnknownError,
     SerializerMismatchError,
     UndecodableError,
@@ -41,6 +42,12 @@ from persistqueue.exceptions import (
     UntrustedError,
 )
 from persistqueue.mysqlqueue import MySQLAckQueue, MySQLPriorityQueue, MySQLQueue
+from persistqueue.natsqueue import (
+    AsyncNatsAckQueue,
+    AsyncNatsQueue,
+    NatsAckQueue,
+    NatsQueue,
+)
 from persistqueue.pdict import PDict
 from persistqueue.postgresqueue import PostgresAckQueue, PostgresPriorityQueue, PostgresQueue
 from persistqueue.priorityqueue import PriorityQueue
@@ -64,6 +71,8 @@ __all__ = [
     "AsyncMySQLAckQueue",
     "AsyncMySQLPriorityQueue",
     "AsyncMySQLQueue",
+    "AsyncNatsAckQueue",
+    "AsyncNatsQueue",
     "AsyncPDict",
     "AsyncPostgresAckQueue",
     "AsyncPostgresPriorityQueue",
@@ -91,6 +100,8 @@ __all__ = [
     "MySQLAckQueue",
     "MySQLPriorityQueue",
     "MySQLQueue",
+    "NatsAckQueue",
+    "NatsQueue",
     "NotHeldError",
     "PDict",
     "PersistQueueError",
@@ -98,6 +109,7 @@ __all__ = [
     "PostgresPriorityQueue",
     "PostgresQueue",
     "PriorityQueue",
+    "PutInPartError",
     "PutUnknownError",
     "Queue",
     "SQLiteAckQueue",

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from persistqueue import _native, serializers
 from persistqueue.mysqlqueue import MySQLAckQueue, MySQLPriorityQueue, MySQLQueue
+from persistqueue.natsqueue import NatsAckQueue, NatsQueue
 from persistqueue.postgresqueue import PostgresAckQueue, PostgresPriorityQueue, PostgresQueue
 from persistqueue.priorityqueue import PriorityQueue
 from persistqueue.queue import Queue
@@ -22,6 +23,8 @@ _AnyOnServer = (
     | PostgresQueue
     | PostgresPriorityQueue
     | PostgresAckQueue
+    | NatsQueue
+    | NatsAckQueue
 )
 AnyQueue = Queue | SQLiteQueue | PriorityQueue | SQLiteAckQueue | _AnyOnServer
 
@@ -41,6 +44,7 @@ _ON_SERVERS: dict[str, dict[str, type[_AnyOnServer]]] = {
         "priority": PostgresPriorityQueue,
         "ack": PostgresAckQueue,
     },
+    "nats": {"fifo": NatsQueue, "ack": NatsAckQueue},
 }
 
 
@@ -48,15 +52,16 @@ def open(url: str | os.PathLike[str], *, create: bool = True, **options: Any) ->
     """Opens the queue that a path or URL names, as an object of the class that fits it.
 
     `my_queue`, `file:my_queue`, `sqlite:data.db#NAME?kind=KIND`,
-    `mysql://USER@HOST:PORT/DATABASE#NAME?kind=KIND`, `postgresql://` and so on; the kinds are fifo,
-    filo, unique, priority, ack, ack-filo and ack-unique, on a server fifo, priority and ack. In a
-    database with one queue the name and the kind can be left out. A queue that is not there is
-    made, unless `create` is false: then it is a `FileNotFoundError`. The other options go to the
+    `mysql://USER@HOST:PORT/DATABASE#NAME?kind=KIND`, `postgresql://` and so on,
+    `nats://USER@HOST:PORT/NAME?kind=KIND`; the kinds are fifo, filo, unique, priority, ack,
+    ack-filo and ack-unique, on a server fifo, priority and ack, on NATS fifo and ack. In a database
+    with one queue the name and the kind can be left out. A queue that is not there is made, unless
+    `create` is false: then it is a `FileNotFoundError`. The other options go to the
     class. A queue in a folder is opened with the serializer that it remembers, where that is one
     of `persistqueue.serializers`.
 
     The password for a server is in the variable `PERSISTQUEUE_MYSQL_PASSWORD` of the environment,
-    or in the file that `PERSISTQUEUE_MYSQL_PASSWORD_FILE` names (on PostgreSQL with `POSTGRES`
+    or in the file that `PERSISTQUEUE_MYSQL_PASSWORD_FILE` names (with `POSTGRES` or `NATS`
     there); in a URL it is a `ValueError`. `?tls=preferred`, `?tls=required` and `?tls_ca=FILE` are
     those arguments of the classes.
     """

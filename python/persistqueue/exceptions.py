@@ -20,6 +20,7 @@ __all__ = [
     "LockedError",
     "NotHeldError",
     "PersistQueueError",
+    "PutInPartError",
     "PutUnknownError",
     "SerializerMismatchError",
     "UndecodableError",
@@ -58,6 +59,19 @@ class ConnectError(DatabaseError):
 
 class PutUnknownError(DatabaseError):
     """The connection broke while items were being put: they are stored, or they are not."""
+
+
+class PutInPartError(DatabaseError):
+    """Some of many items are stored, on a server without transactions (NATS)."""
+
+    def __init__(self, *args: object, stored: int = 0, unknown: int = 0, count: int = 0) -> None:
+        super().__init__(*args)
+        self.stored = stored
+        """How many are stored: the first ones, unless others put, took or broke off meanwhile."""
+        self.unknown = unknown
+        """How many of the others may be stored."""
+        self.count = count
+        """How many there were."""
 
 
 class GetUnknownError(DatabaseError):

@@ -150,6 +150,13 @@ fn exception(py: Python<'_>, error: Error) -> PyResult<PyErr> {
             details.set_item("rows", rows)?;
             own(py, "GetUnknownError", &text, Some(&details))
         }
+        Error::PutInPart { stored, unknown, count, .. } => {
+            let details = PyDict::new(py);
+            details.set_item("stored", stored)?;
+            details.set_item("unknown", unknown)?;
+            details.set_item("count", count)?;
+            own(py, "PutInPartError", &text, Some(&details))
+        }
         Error::PutUnknown { .. } => own(py, "PutUnknownError", &text, None),
         Error::Connect { .. } => own(py, "ConnectError", &text, None),
         Error::Database { .. } => own(py, "DatabaseError", &text, None),

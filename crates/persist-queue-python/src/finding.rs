@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use persist_queue::any::{AnyView, Locator, Place, ServerLocator};
+use persist_queue::any::{AnyView, Locator, NatsLocator, Place, ServerLocator};
 use persist_queue::file::Folder;
 use pyo3::prelude::*;
 
@@ -14,7 +14,7 @@ pub(crate) struct Found {
     /// A folder or a database file.
     path: Option<PathBuf>,
     /// A database on a server.
-    server: Option<Server>,
+    server: Option<AnyServer>,
     /// What server that is, as URLs name it.
     make: Option<&'static str>,
     /// In a database the table's kind and the queue's name.
@@ -24,6 +24,42 @@ pub(crate) struct Found {
 }
 
 /// Arguments of the Python classes.
+#[derive(IntoPyObject)]
+enum AnyServer {
+    #[pyo3(transparent)]
+    Database(Server),
+    #[pyo3(transparent)]
+    Nats(Nats),
+}
+
+#[derive(IntoPyObject)]
+struct Nats {
+    servers: Vec<String>,
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    credentials: Option<PathBuf>,
+    tls: Option<&'static str>,
+    tls_ca: Option<PathBuf>,
+}
+
+impl Nats {
+    fn new(nats: NatsLocator) -> persist_queue::Result<Self> {
+        let (password, token) = match (&nats.user, nats.password()?) {
+            (Some(_), password) => (password, None),
+            (None, token) => (None, token),
+        };
+        let (tls, tls_ca) = nats.tls.words();
+        let tls_ca = tls_ca.cloned();
+        let NatsLocator { user, servers, credentials, .. } = nats;
+        let server = |(host, port): (String, u16)| {
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        };
+        let servers = servers.into_iter().map(server).collect();
+        Ok(Self { servers, user, password, token, credentials, tls, tls_ca })
+    }
+}
+
 #[derive(IntoPyObject)]
 struct Server {
     host: String,
@@ -52,16 +88,15 @@ fn find(url: &str, create: bool) -> persist_queue::Result<Found> {
         _ => None,
     };
     let (make, server) = match locator {
-        Locator::Server(server) => (Some(server.make.scheme()), Some(Server::new(server)?)),
+        Locator::Server(server) => {
+            (Some(server.make.scheme()), Some(AnyServer::Database(Server::new(server)?)))
+        }
+        Locator::Nats(nats) => (Some("nats"), Some(AnyServer::Nats(Nats::new(nats)?))),
         _ => (None, None),
     };
     let path = match place {
         Place::File { dir: path, .. } | Place::Sqlite { path, .. } => Some(path),
-        Place::Server { .. } => None,
-        Place::Nats { .. } => {
-            let why = "there is no class for queues on NATS in Python yet; use persistq or Rust";
-            return Err(persist_queue::Error::Invalid(why.to_owned()));
-        }
+        Place::Server { .. } | Place::Nats { .. } => None,
     };
     Ok(Found { path, server, make, table, codec })
 }

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use persist_queue::any::SqlStore;
 use persist_queue::mysql::MySql;
+use persist_queue::nats::NatsTable;
 use persist_queue::postgres::Postgres;
 use persist_queue::server::{Address, Make, ServerOptions, ServerStore};
 use persist_queue::sql::{Kind, Tls};
 use persist_queue::sqlite::{SqliteOptions, SqliteStore};
+use persist_queue::{NatsAddress, NatsOptions};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -48,6 +50,7 @@ impl Given<'_> {
 enum Place<'py> {
     File(File<'py>),
     Server(Server),
+    Nats(Nats),
 }
 
 /// An SQLite database.
@@ -88,6 +91,46 @@ impl Server {
     }
 }
 
+/// A NATS server or cluster.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Nats {
+    servers: Vec<String>,
+    user: Option<String>,
+    password: Option<String>,
+    token: Option<String>,
+    credentials: Option<PathBuf>,
+    tls: Option<String>,
+    tls_ca: Option<PathBuf>,
+    connect_timeout: f64,
+    replicas: Option<usize>,
+}
+
+impl Nats {
+    fn address(&self) -> PyResult<NatsAddress> {
+        let servers = self.servers.join(",");
+        if servers.contains('@') {
+            let why = "servers are HOST:PORT; who connects is in user and password, or token";
+            return Err(PyValueError::new_err(why));
+        }
+        let tls = Tls::of(self.tls.as_deref(), self.tls_ca.clone()).map_err(Raised::from)?;
+        let address = NatsAddress::from_url(&format!("nats://{servers}")).map_err(Raised::from)?;
+        let address = address.tls(tls).connect_timeout(seconds(self.connect_timeout)?);
+        Ok(match (&self.user, &self.token, &self.credentials) {
+            (None, None, None) => address,
+            (Some(user), None, None) => {
+                address.user(user, self.password.clone().unwrap_or_default())
+            }
+            (None, Some(token), None) => address.token(token),
+            (None, None, Some(file)) => address.credentials(file),
+            _ => {
+                let why = "user, token and credentials exclude each other";
+                return Err(PyValueError::new_err(why));
+            }
+        })
+    }
+}
+
 /// All that it takes to open a queue.
 #[derive(Debug)]
 pub(crate) struct Plan {
@@ -103,6 +146,7 @@ enum Database {
     Sqlite { path: PathBuf, options: SqliteOptions },
     MySql(OnServer<MySql>),
     Postgres(OnServer<Postgres>),
+    Nats { address: NatsAddress, options: NatsOptions },
 }
 
 #[derive(Debug, Clone)]
@@ -135,6 +179,15 @@ impl Plan {
                     return Err(PyValueError::new_err(why));
                 }
             },
+            Place::Nats(nats) => {
+                let options = NatsOptions::new()
+                    .kind(kind)
+                    .name(&given.name)
+                    .timeout(given.patience())
+                    .maxsize(given.maxsize());
+                let options = nats_work(options, nats.replicas, given.work.as_ref())?;
+                Database::Nats { address: nats.address()?, options }
+            }
         };
         let (place, maxsize) = (database.place().display().to_string(), given.maxsize());
         let codec = RowCodec::new(&given.serializer, &given.serializer_name, given.spell, place)?;
@@ -150,6 +203,9 @@ impl Plan {
             }
             Database::MySql(place) => place.open(acks),
             Database::Postgres(place) => place.open(acks),
+            Database::Nats { address, options } => {
+                NatsTable::open(&address, options, acks).map(SqlStore::Nats)
+            }
         }
     }
 
@@ -165,6 +221,7 @@ impl Database {
             Self::Sqlite { path, .. } => path.clone(),
             Self::MySql(place) => place.database(),
             Self::Postgres(place) => place.database(),
+            Self::Nats { address, .. } => PathBuf::from(address.to_string()),
         }
     }
 }
@@ -192,6 +249,27 @@ impl<M: Make> OnServer<M> {
     fn database(&self) -> PathBuf {
         PathBuf::from(self.address.to_string())
     }
+}
+
+/// The options that the class for work takes.
+fn nats_work(
+    options: NatsOptions,
+    replicas: Option<usize>,
+    work: Option<&WorkOptions>,
+) -> PyResult<NatsOptions> {
+    let mut options = match replicas {
+        Some(replicas) => options.replicas(replicas),
+        None => options,
+    };
+    let Some(work) = work else { return Ok(options) };
+    options = options.backoff(seconds(work.backoff)?);
+    if let Some(lease) = work.lease {
+        options = options.lease(seconds(lease)?);
+    }
+    if let Some(attempts) = work.max_attempts {
+        options = options.max_attempts(attempts);
+    }
+    Ok(options)
 }
 
 /// The kind, and whether items are kept until they are acknowledged.

@@ -12,8 +12,16 @@ use crate::nats::{NatsAddress, NatsView};
 use crate::sql::QueueTable;
 
 impl NatsLocator {
-    /// The servers, with the password that is in the environment or in a file, as with
-    /// [`ServerLocator::password`](super::ServerLocator::password).
+    /// The password, or the token where there is no user: in the variable `PERSISTQUEUE_NATS_PASSWORD` of the
+    /// environment or in a file, as with [`ServerLocator::password`](super::ServerLocator::password).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn password(&self) -> Result<Option<String>> {
+        password(PASSWORD)
+    }
+
+    /// The servers, with the password that [`NatsLocator::password`] gives.
     ///
     /// # Errors
     /// As there.
@@ -22,7 +30,7 @@ impl NatsLocator {
         if let Some(file) = &self.credentials {
             return Ok(address.credentials(file));
         }
-        Ok(match (&self.user, password(PASSWORD)?) {
+        Ok(match (&self.user, self.password()?) {
             (Some(user), password) => address.user(user, password.unwrap_or_default()),
             (None, Some(token)) => address.token(token),
             (None, None) => address,
