@@ -39,7 +39,10 @@ class AsyncAcknowledged(_native.AsyncSqliteAckQueue):
         delay: float | None = None,
         ttl: float | None = None,
     ) -> Call[list[int | None]]:
-        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
+        """Puts all of the items or none, in one transaction; gives the numbers of their rows.
+
+        On NATS, which has no transactions: `PutInPartError` says how many are stored.
+        """
         return self._put_work(items, block, timeout, delay, ttl)
 
     async def ack(self, item: Any = None, id: Any = None) -> int | None:

@@ -29,7 +29,10 @@ class Puts(_native.SqliteQueue):
     def put_many(
         self, items: Iterable[Any], block: bool = True, timeout: float | None = None
     ) -> list[int]:
-        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
+        """Puts all of the items or none, in one transaction; gives the numbers of their rows.
+
+        On NATS, which has no transactions: `PutInPartError` says how many are stored.
+        """
         return self._put_many(items, 0, block, timeout)  # type: ignore[return-value]
 
 
@@ -57,7 +60,10 @@ class PutsByPriority(_native.SqliteQueue):
         block: bool = True,
         timeout: float | None = None,
     ) -> list[int]:
-        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
+        """Puts all of the items or none, in one transaction; gives the numbers of their rows.
+
+        On NATS, which has no transactions: `PutInPartError` says how many are stored.
+        """
         return self._put_many(items, priority, block, timeout)  # type: ignore[return-value]
 
 
@@ -79,7 +85,10 @@ class AsyncPuts(_native.AsyncSqliteQueue):
     def put_many(
         self, items: Iterable[Any], block: bool = True, timeout: float | None = None
     ) -> Call[list[int]]:
-        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
+        """Puts all of the items or none, in one transaction; gives the numbers of their rows.
+
+        On NATS, which has no transactions: `PutInPartError` says how many are stored.
+        """
         return self._put_many(items, 0, block, timeout)
 
 
@@ -103,5 +112,8 @@ class AsyncPutsByPriority(_native.AsyncSqliteQueue):
         block: bool = True,
         timeout: float | None = None,
     ) -> Call[list[int]]:
-        """Puts all of the items or none, in one transaction; gives the numbers of their rows."""
+        """Puts all of the items or none, in one transaction; gives the numbers of their rows.
+
+        On NATS, which has no transactions: `PutInPartError` says how many are stored.
+        """
         return self._put_many(items, priority, block, timeout)
