@@ -116,6 +116,15 @@ PYTHON = {
     f"{call}, {kind}": f"{call} {kind}" for kind in ("text", "dict") for call in ("put", "get")
 }
 STREAMS = {"1 thread to 1": "1", "4 threads to 4": "4"}
+SERVERS = {
+    "driver: insert": "driver: insert",
+    "put": "put",
+    "driver: claim": "driver: claim",
+    "get": "get",
+    "get, held": "get, held",
+    "ack": "ack",
+    "wake-up": "wake-up",
+}
 SIZES: Columns = {
     "plain write": ("plain write", microseconds),
     "put": ("put", microseconds),
@@ -145,6 +154,7 @@ TABLES: dict[str, Callable[[Figures], str]] = {
     "size": partial(cases, "size", "bytes", SIZES),
     "depth": partial(cases, "depth", "waiting items", DEPTHS),
     "processes": partial(spread, "processes", microseconds),
+    "servers": partial(queues, "servers", SERVERS, microseconds),
     "streams": partial(cases, "streams", "threads on each side", THREADS),
 }
 
