@@ -3,7 +3,7 @@
 //! From top to bottom: `queue` and `async_queue` (typed) and `view` (read only) stand on `store` (bytes, waiting),
 //! which attaches to a `log` through the `registry`. A log has a `head`, where `put` writes,
 //! and a tail, where `take` reads through a `reader` and keeps account in a `window`. `tenure`
-//! is how processes share it, `commit` how it survives a dead machine, `recovery` how it is
+//! is how processes share it, `inside` how threads do, `commit` how it survives a dead machine, `recovery` how it is
 //! found again. `record`, `segment` and `control` are the bytes, as docs/format.md has them.
 
 #[cfg(feature = "tokio")]
