@@ -203,6 +203,7 @@ class SqliteQueue:
         block: bool = True,
         timeout: float | None = None,
     ) -> list[int | None]: ...
+    def _put_in(self, cursor: Any, item: Any, priority: int) -> int | None: ...
     def get(
         self,
         block: bool = True,
@@ -272,6 +273,9 @@ class SqliteAckQueue(SqliteQueue):
         delay: float | None,
         ttl: float | None,
     ) -> list[int | None]: ...
+    def _put_work_in(
+        self, cursor: Any, item: Any, delay: float | None, ttl: float | None
+    ) -> int | None: ...
     def get(  # type: ignore[override]
         self,
         block: bool = True,

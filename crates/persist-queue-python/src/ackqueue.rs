@@ -200,6 +200,22 @@ impl SqliteAckQueue {
         Ok(ids)
     }
 
+    #[pyo3(signature = (cursor, item, delay, ttl))]
+    fn _put_work_in(
+        slf: &Bound<'_, Self>,
+        cursor: &Bound<'_, PyAny>,
+        item: &Bound<'_, PyAny>,
+        delay: Option<f64>,
+        ttl: Option<f64>,
+    ) -> PyResult<Option<i64>> {
+        let (delay, ttl) = (delay.map(seconds).transpose()?, ttl.map(seconds).transpose()?);
+        slf.as_super().get().put_in(
+            cursor,
+            item,
+            PutOptions { delay, ttl, ..PutOptions::default() },
+        )
+    }
+
     #[pyo3(signature = (block = true, timeout = None, id = None, next_in_order = None, raw = false,
         *, lease = None))]
     fn get<'py>(

@@ -9,6 +9,7 @@ mod async_sqlqueue;
 mod async_transaction;
 mod awaited;
 mod command;
+mod cursor;
 mod dict;
 mod errors;
 mod event_loop;

@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::cursor::DbCursor;
 use crate::errors::{Raised, empty};
 use crate::green::Green;
 use crate::host::{Caller, Patient, this_thread};
@@ -84,6 +85,20 @@ impl SqliteQueue {
         let mut host = Patient::new(self.caller(py))?;
         let taken = now(open.store.get_many(&mut host, thread, wait, most, decode))?;
         self.hand_over(py, &open.store, host, taken)
+    }
+
+    /// Puts an item in the transaction that a driver's cursor is in.
+    pub(crate) fn put_in(
+        &self,
+        cursor: &Bound<'_, PyAny>,
+        item: &Bound<'_, PyAny>,
+        options: PutOptions,
+    ) -> PyResult<Option<i64>> {
+        let open = self.open()?;
+        let put = open.plan.codec.dump(item, options)?;
+        let mut cursor = DbCursor::new(cursor);
+        let done = open.store.put_in(&mut cursor, put);
+        cursor.outcome(done.map_err(Raised::from))
     }
 
     /// Gives the items that were taken; puts them back where the caller was interrupted meanwhile.
@@ -197,6 +212,15 @@ impl SqliteQueue {
         let ids = now(open.store.put(&mut self.caller(py), puts, wait))?;
         self.green.notify(py)?;
         Ok(ids)
+    }
+
+    fn _put_in(
+        &self,
+        cursor: &Bound<'_, PyAny>,
+        item: &Bound<'_, PyAny>,
+        priority: i64,
+    ) -> PyResult<Option<i64>> {
+        self.put_in(cursor, item, by_priority(priority))
     }
 
     #[pyo3(signature = (block = true, timeout = None, id = None, raw = false))]

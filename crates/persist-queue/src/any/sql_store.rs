@@ -6,6 +6,8 @@ use std::time::Duration;
 
 #[cfg(feature = "nats")]
 use crate::nats::NatsTable;
+#[cfg(feature = "postgres")]
+use crate::postgres::{Cursor, only_here};
 #[cfg(feature = "server")]
 use crate::server::ServerStore;
 use crate::sql::{Decode, Held, Put, Row, Settlement, Status, Which};
@@ -81,6 +83,18 @@ impl SqlStore {
         fn dead_letters() -> Vec<Row>;
         fn requeue_dead(ids: Vec<i64>) -> u64;
         fn drop_dead(ids: Vec<i64>) -> u64;
+    }
+
+    /// Puts an item in a transaction of the caller's own; see [`ServerStore::put_in`].
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg(feature = "postgres")]
+    pub fn put_in(&self, cursor: &mut dyn Cursor, item: Put) -> Result<Option<i64>> {
+        match self {
+            Self::Server(store) => store.put_in(cursor, item),
+            _ => Err(only_here()),
+        }
     }
 
     /// See [`SqliteStore::get`].

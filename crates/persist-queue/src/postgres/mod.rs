@@ -5,6 +5,7 @@
 //! same as on other makes.
 
 mod connection;
+mod cursor;
 mod dialect;
 mod engine;
 mod failure;
@@ -13,12 +14,16 @@ mod tls;
 
 #[cfg(feature = "tokio")]
 pub use crate::server::AsyncServerDelivery as AsyncPostgresDelivery;
+pub use crate::server::Value;
 pub use crate::server::{
     ServerDelivery as PostgresDelivery, ServerStore as PostgresStore, ServerView as PostgresView,
 };
 pub use crate::sql::Tls;
 /// The driver that is used here, for connections of one's own: see [`PostgresQueue::put_in`].
 pub use ::postgres as driver;
+pub use cursor::Cursor;
+#[cfg(feature = "sqlite")]
+pub(crate) use cursor::only_here;
 
 use crate::codec::Default as DefaultCodec;
 use crate::server::{Address, Engine, Make, ServerAckQueue, ServerOptions, ServerQueue};

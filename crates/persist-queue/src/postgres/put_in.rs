@@ -76,7 +76,7 @@ fn put_in(
     store.put_within(&mut Theirs { transaction, address }, THEIR_DATABASE, item)
 }
 
-const THEIR_DATABASE: &str = "SELECT current_database()";
+pub(super) const THEIR_DATABASE: &str = "SELECT current_database()";
 
 /// The transaction, and where it should be.
 struct Theirs<'a, 'b> {

@@ -55,6 +55,7 @@ pub(crate) use resume::Note;
 pub use store::ServerStore;
 #[cfg(feature = "tokio")]
 pub use tasks::{AsyncServerAckQueue, AsyncServerDelivery, AsyncServerQueue};
+pub use value::Value;
 pub use view::ServerView;
 
 // What an engine is made of.
@@ -67,7 +68,7 @@ pub(crate) use failure::{
 pub(crate) use schema::Table;
 #[cfg(feature = "mysql")]
 pub(crate) use value::column;
-pub(crate) use value::{Fields, Gave, Value};
+pub(crate) use value::{Fields, Gave};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
