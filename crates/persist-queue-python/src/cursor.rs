@@ -25,7 +25,7 @@ impl<'a, 'py> DbCursor<'a, 'py> {
         }
     }
 
-    fn ask(&self, statement: &str, parameters: Vec<Value>) -> PyResult<Vec<Vec<Value>>> {
+    fn ask(&self, statement: &str, parameters: &[Value]) -> PyResult<Vec<Vec<Value>>> {
         let py = self.cursor.py();
         if parameters.is_empty() {
             self.cursor.call_method1("execute", (statement,))?;
@@ -48,7 +48,7 @@ impl Cursor for DbCursor<'_, '_> {
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, Box<dyn Error + Send + Sync>> {
-        self.ask(statement, parameters).map_err(|raised| {
+        self.ask(statement, &parameters).map_err(|raised| {
             let said = raised.to_string();
             self.raised = Some(raised);
             said.into()
