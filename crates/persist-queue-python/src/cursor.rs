@@ -113,20 +113,3 @@ fn found(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     }
     Ok(Value::Text(value.extract()?))
 }
-
-#[cfg(test)]
-mod tests {
-    use super::by_place;
-
-    #[test]
-    fn parameters_are_where_they_stand() {
-        for (statement, text, order) in [
-            ("SELECT $1, $2", "SELECT %s, %s", vec![0, 1]),
-            ("SELECT $12, $1", "SELECT %s, %s", vec![11, 0]),
-            ("SELECT '$1', \"a'$2%\", $1", "SELECT '$1', \"a'$2%%\", %s", vec![0]),
-            ("SELECT 'it''s $1', $1 % 2", "SELECT 'it''s $1', %s %% 2", vec![0]),
-        ] {
-            assert_eq!(by_place(statement), (text.to_owned(), order), "{statement}");
-        }
-    }
-}
