@@ -45,6 +45,21 @@ fn a_put_that_is_killed_and_resumed_has_each_line_once() {
     }
 }
 
+/// Killed in the middle of making the first file.
+#[test]
+fn a_queue_that_was_only_begun_is_none_yet_and_is_made() {
+    let shell = Shell::new();
+    fs::write(shell.path("lines"), "1\n2\n").unwrap();
+    for (queue, first) in [("none", &b""[..]), ("some", b"PQRSSEG1"), ("blank", &[0; 4096])] {
+        fs::create_dir(shell.path(queue)).unwrap();
+        fs::write(shell.path(queue).join("q00000"), first).unwrap();
+        assert_ne!(shell.call(&["stats", queue]).code, Some(6), "it is not damaged");
+        let args = ["put", queue, "--lines", "lines", "--resume", queue];
+        assert_eq!(shell.call(&args).code, Some(0), "{queue}");
+        assert_eq!(shell.run(&["get", queue, "--all"]), "1\n2\n");
+    }
+}
+
 /// Each run writes a file of its own. What a killed one wrote last may come again, at most a batch.
 #[test]
 fn a_get_that_is_killed_loses_nothing_and_doubles_at_most_its_last_batch() {

@@ -6,7 +6,7 @@ use super::control;
 use super::segment;
 use crate::Result;
 use crate::error::Context;
-use crate::storage::{Disk, Storage};
+use crate::storage::{Access, Disk, Storage};
 
 /// What kind of queue a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +38,13 @@ pub fn probe(dir: &Path) -> Result<Folder> {
     if exists("info")? {
         return Ok(Folder::Legacy);
     }
-    // The control file is a cache: a folder that lost it is a queue still.
-    let segments = segment::numbers(&storage, dir)?;
-    Ok(if segments.is_empty() { Folder::Other } else { Folder::Current })
+    // The control file is a cache: a folder that lost it is a queue still. One whose first segment was only begun is
+    // none yet: who makes it died over it.
+    for number in segment::numbers(&storage, dir)? {
+        let Some(found) = segment::open(&storage, dir, number, Access::Read)? else { continue };
+        if !found.is_begun()? && !found.is_blank()? {
+            return Ok(Folder::Current);
+        }
+    }
+    Ok(Folder::Other)
 }
