@@ -1,4 +1,5 @@
-//! The queues of databases all have methods of the same names: what makes backends of them.
+//! The queues all have methods of nearly the same names: what makes backends of them. What differs is given with
+//! the type.
 
 /// How such a queue is opened.
 macro_rules! options {
@@ -25,10 +26,10 @@ macro_rules! options {
     }};
 }
 
-/// A typed queue without acknowledgements, and the same for tasks.
-macro_rules! plain_queues {
-    ([$($generics:tt)*] $plain:ty, $tasks:ty) => {
-        impl<$($generics)*> $crate::backend::Plain for $plain {
+/// A typed queue without acknowledgements.
+macro_rules! plain {
+    ([$($generics:tt)*] $queue:ty { $($more:tt)* }) => {
+        impl<$($generics)*> $crate::backend::Plain for $queue {
             fn put(&self, item: &str, wait: Wait) -> Result<bool> {
                 let put = self.put_with(item.to_owned(), 0, wait);
                 put.map(|id| id.is_some()).map_err(|rejected| rejected.error)
@@ -47,9 +48,6 @@ macro_rules! plain_queues {
             fn get_many(&self, most: usize, wait: Wait) -> Result<Vec<String>> {
                 self.get_many(most, wait)
             }
-            fn task_done(&self) -> Result<()> {
-                self.task_done()
-            }
             fn join(&self) -> Result<()> {
                 self.join(Wait::Forever).map(drop)
             }
@@ -65,9 +63,15 @@ macro_rules! plain_queues {
             fn close(&self) -> Result<()> {
                 self.close()
             }
+            $($more)*
         }
+    };
+}
 
-        impl<$($generics)*> $crate::backend::Tasks for $tasks {
+/// The same for tasks.
+macro_rules! tasks {
+    ([$($generics:tt)*] $queue:ty { $($more:tt)* }) => {
+        impl<$($generics)*> $crate::backend::Tasks for $queue {
             fn put(&self, item: &str) -> Later<'_, ()> {
                 let item = item.to_owned();
                 Box::pin(async move {
@@ -77,23 +81,18 @@ macro_rules! plain_queues {
             fn get(&self) -> Later<'_, String> {
                 Box::pin(self.get())
             }
-            fn get_timeout(&self, time: Duration) -> Later<'_, Option<String>> {
-                Box::pin(self.get_timeout(time))
-            }
             fn len(&self) -> Later<'_, u64> {
                 Box::pin(self.len())
             }
-            fn close(&self) -> Later<'_, ()> {
-                Box::pin(self.close())
-            }
+            $($more)*
         }
     };
 }
 
-/// A typed queue with acknowledgements, and the same for tasks.
-macro_rules! ack_queues {
-    ([$($generics:tt)*] $acks:ty, $tasks:ty) => {
-        impl<$($generics)*> $crate::backend::Acks for $acks {
+/// A typed queue with acknowledgements.
+macro_rules! acks {
+    ([$($generics:tt)*] $queue:ty { $($more:tt)* }) => {
+        impl<$($generics)*> $crate::backend::Acks for $queue {
             fn put(&self, item: &str, options: PutOptions) -> Result<bool> {
                 let put = self.put_with(item.to_owned(), options, Wait::No);
                 put.map(|id| id.is_some()).map_err(|rejected| rejected.error)
@@ -112,9 +111,6 @@ macro_rules! ack_queues {
             fn count(&self, status: Status) -> Result<u64> {
                 self.count(status)
             }
-            fn clear_acked(&self, keep: u64) -> Opened<u64> {
-                unless_refused(self.clear_acked(None, keep))
-            }
             fn dead_letters(&self) -> Result<Vec<(i64, String)>> {
                 let letters = self.dead_letters()?;
                 letters.into_iter().map(|(id, item)| Ok((id, item?))).collect()
@@ -128,9 +124,15 @@ macro_rules! ack_queues {
             fn close(&self) -> Result<()> {
                 self.close()
             }
+            $($more)*
         }
+    };
+}
 
-        impl<$($generics)*> $crate::backend::AckTasks for $tasks {
+/// The same for tasks.
+macro_rules! ack_tasks {
+    ([$($generics:tt)*] $queue:ty) => {
+        impl<$($generics)*> $crate::backend::AckTasks for $queue {
             fn put(&self, item: &str) -> Later<'_, ()> {
                 let item = item.to_owned();
                 Box::pin(async move {
@@ -157,10 +159,10 @@ macro_rules! ack_queues {
     };
 }
 
-/// What such a queue hands out.
+/// What a queue with acknowledgements hands out.
 macro_rules! held {
-    ($held:ty) => {
-        impl $crate::backend::Held for $held {
+    ([$($generics:tt)*] $queue:ty { $($more:tt)* }) => {
+        impl<$($generics)*> $crate::backend::Held for $queue {
             fn item(&self) -> &str {
                 self
             }
@@ -176,17 +178,45 @@ macro_rules! held {
             fn nack_after(self: Box<Self>, delay: Duration) -> Result<()> {
                 (*self).nack_after(delay)
             }
-            fn nack_to_back(self: Box<Self>) -> Opened<()> {
-                unless_refused((*self).nack_to_back())
-            }
             fn fail(self: Box<Self>) -> Result<()> {
                 (*self).fail()
             }
             fn extend(&self, lease: Duration) -> Result<()> {
                 self.extend(lease)
             }
+            $($more)*
         }
     };
 }
 
-pub(crate) use {ack_queues, held, options, plain_queues};
+/// All queues of a database.
+macro_rules! in_database {
+    ([$($generics:tt)*] $plain:ty, $tasks:ty, $acks:ty, $ack_tasks:ty, $held:ty) => {
+        plain!([$($generics)*] $plain {
+            fn task_done(&self) -> Result<()> {
+                self.task_done()
+            }
+        });
+        tasks!([$($generics)*] $tasks {
+            fn get_timeout(&self, time: Duration) -> Later<'_, Option<String>> {
+                Box::pin(self.get_timeout(time))
+            }
+            fn close(&self) -> Later<'_, ()> {
+                Box::pin(self.close())
+            }
+        });
+        acks!([$($generics)*] $acks {
+            fn clear_acked(&self, keep: u64) -> Opened<u64> {
+                unless_refused(self.clear_acked(None, keep))
+            }
+        });
+        ack_tasks!([$($generics)*] $ack_tasks);
+        held!([] $held {
+            fn nack_to_back(self: Box<Self>) -> Opened<()> {
+                unless_refused((*self).nack_to_back())
+            }
+        });
+    };
+}
+
+pub(crate) use {ack_tasks, acks, held, in_database, options, plain, tasks};

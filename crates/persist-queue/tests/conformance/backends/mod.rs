@@ -15,17 +15,19 @@ pub(crate) use sqlite::Sqlite;
 
 use crate::backend::Backend;
 
+const MYSQL: &str = <persist_queue::mysql::MySql as server::Kind>::NAME;
+const POSTGRES: &str = <persist_queue::postgres::Postgres as server::Kind>::NAME;
+
 /// What the columns of the table are called, in their order.
-pub(crate) const NAMES: [&str; 5] =
-    [file::NAME, sqlite::NAME, mysql::NAME, postgres::NAME, nats::NAME];
+pub(crate) const NAMES: [&str; 5] = [file::NAME, sqlite::NAME, MYSQL, POSTGRES, nats::NAME];
 
 /// The backend of that name that another process made.
 pub(crate) fn reach(name: &str, address: &str) -> Box<dyn Backend> {
     match name {
         file::NAME => Box::new(File::at(address)),
         sqlite::NAME => Box::new(Sqlite::at(address)),
-        mysql::NAME => Box::new(MySql::at(address)),
-        postgres::NAME => Box::new(Postgres::at(address)),
+        MYSQL => Box::new(MySql::at(address)),
+        POSTGRES => Box::new(Postgres::at(address)),
         nats::NAME => Box::new(Nats::at(address)),
         other => panic!("there is no backend '{other}'"),
     }

@@ -14,7 +14,7 @@ use persist_queue::{
 use crate::backend::{
     AckTasks, Acks, Backend, End, Fate, Held, Later, Opened, Plain, Tasks, Wanted, unless_refused,
 };
-use crate::typed::{ack_queues, held, options, plain_queues};
+use crate::typed::{ack_tasks, acks, held, in_database, options, plain, tasks};
 
 pub(crate) const NAME: &str = "SQLite";
 
@@ -111,6 +111,5 @@ impl Backend for Sqlite {
     }
 }
 
-plain_queues!([] SqliteQueue<String>, AsyncSqliteQueue<String>);
-ack_queues!([] SqliteAckQueue<String>, AsyncSqliteAckQueue<String>);
-held!(Delivery<'_, String>);
+in_database!([] SqliteQueue<String>, AsyncSqliteQueue<String>, SqliteAckQueue<String>,
+    AsyncSqliteAckQueue<String>, Delivery<'_, String>);
