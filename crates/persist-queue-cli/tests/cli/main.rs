@@ -5,6 +5,7 @@
     reason = "a test may panic; the lint does not see that its helpers are one"
 )]
 
+mod anywhere;
 mod bench;
 mod copy;
 mod docs;

@@ -8,7 +8,10 @@ use persist_queue::sql::Flavour;
 use serde_json::Value;
 
 use super::server::{self, Database, PASSWORD, SCHEME};
-use crate::look::put_two_and_peek;
+use crate::anywhere::{
+    copy_in_spite_of_kills, copy_through_all_stores, list_requeue_and_drop_the_dead,
+    put_show_and_get, tell_no_password,
+};
 use crate::shell::{Shell, kill_after};
 use crate::stream::numbers;
 
@@ -23,18 +26,7 @@ fn every_kind_is_put_shown_and_got() {
     let shell = Shell::new();
     for flavour in Flavour::ALL {
         let queue = url(&database, &format!("#q?kind={flavour}"));
-        let both = put_two_and_peek(&shell, &queue);
-        assert_eq!(shell.run(&["export", &queue]), "\"a\"\n{\"b\":2}\n", "{queue}");
-        assert!(shell.run(&["doctor", &queue]).starts_with("2 whole record(s)"), "{queue}");
-        // An item whose command fails goes back into its place.
-        let came = shell.call(&["get", &queue, "--exec", "exit 9"]);
-        assert_eq!(came.code, Some(1), "{came:?}");
-        assert_eq!(shell.run(&["get", &queue, "--all", "--json"]), both, "{queue}");
-        assert_eq!(shell.call(&["get", &queue]).code, Some(3), "{queue}");
-        shell.run(&["put", &queue, "c"]);
-        assert_eq!(shell.call(&["purge", &queue]).code, Some(2));
-        assert_eq!(shell.run(&["purge", &queue, "--yes"]), "1\n", "{queue}");
-        assert_eq!(shell.run(&["len", &queue]), "0\n", "{queue}");
+        put_show_and_get(&shell, &queue);
     }
 }
 
@@ -88,34 +80,14 @@ fn dead_letters_are_listed_requeued_and_dropped() {
     shell.run(&["put", queue, "a", "b", "c", "--ttl", "0.001"]);
     std::thread::sleep(Duration::from_millis(20));
     shell.run(&["put", queue, "alive"]);
-    assert_eq!(shell.run(&["get", queue, "--all"]), "alive\n");
-    assert_eq!(shell.run(&["dead", "list", queue]), "1\ta\n2\tb\n3\tc\n");
-    assert_eq!(shell.run(&["dead", "requeue", queue, "2"]), "1\n");
-    assert_eq!(shell.run(&["get", queue, "--all"]), "b\n");
-    assert_eq!(shell.run(&["dead", "drop", queue, "--all"]), "2\n");
-    assert_eq!(shell.run(&["dead", "list", queue]), "");
+    list_requeue_and_drop_the_dead(&shell, queue);
 }
 
 #[test]
 fn a_copy_through_all_stores_is_the_same_in_the_end() {
     let Some(database) = server::database() else { return };
     let shell = Shell::new();
-    let mut items = String::from("{\"$map\":[[1,2]]}\n{\"$bytes\":\"/wA=\"}\n\"\"\n");
-    items.push_str(&numbers(3000));
-    shell.run_with(&["put", "first", "--json"], &items);
-    let on_server = url(&database, "#middle");
-    for (from, to) in
-        [("first", "sqlite:d.db"), ("sqlite:d.db", on_server.as_str()), (&on_server, "last")]
-    {
-        shell.run(&["copy", from, to]);
-        // What is done is not done again by accident.
-        assert!(shell.call(&["copy", from, to]).err.contains("--again"));
-    }
-    assert_eq!(shell.run(&["export", "last"]), items);
-    assert_eq!(shell.run(&["get", &on_server, "--all", "--json"]), items);
-    let imported = url(&database, "#imported");
-    shell.run_with(&["import", &imported], &items);
-    assert_eq!(shell.run(&["export", &imported]), items);
+    copy_through_all_stores(&shell, &url(&database, "#middle"), &url(&database, "#imported"));
     let (from, to) = (url(&database, "#p?kind=priority"), "sqlite:p.db?kind=priority");
     shell.run(&["put", &from, "late", "--priority", "7"]);
     shell.run(&["put", &from, "soon", "--priority", "2"]);
@@ -126,21 +98,7 @@ fn a_copy_through_all_stores_is_the_same_in_the_end() {
 #[test]
 fn a_copy_that_is_killed_goes_on_and_doubles_nothing() {
     let Some(database) = server::database() else { return };
-    let shell = Shell::new();
-    let items = numbers(30_000);
-    shell.run_with(&["put", "from"], &items);
-    let to = url(&database, "#to");
-    let mut kills = 0;
-    for round in 1..40 {
-        let copy = shell.command(&["copy", "from", &to]).stderr(Stdio::null()).spawn().unwrap();
-        if kill_after(copy, Duration::from_millis(20 * round)) {
-            break;
-        }
-        kills += 1;
-    }
-    assert_eq!(shell.call(&["copy", "from", &to]).code, Some(0));
-    assert!(kills > 1);
-    assert!(shell.run(&["get", &to, "--all"]) == items, "other lines came out");
+    copy_in_spite_of_kills(&Shell::new(), &url(&database, "#to"));
 }
 
 #[test]
@@ -214,42 +172,7 @@ fn a_password_is_in_the_environment_or_a_file_and_in_no_message() {
     database.add_user(&user, "s3cret");
     let (host, port) = database.host_and_port();
     let queue = format!("{SCHEME}://{user}@{host}:{port}/{}#q", database.name);
-    let (password_file, a_url) = (format!("{PASSWORD}_FILE"), format!("{SCHEME}://me:s3cret@host"));
-    fs::write(shell.path("password"), "s3cret\n").unwrap();
-    let call = |variables: &[(&str, &str)], args: &[&str]| {
-        let mut command = shell.command(args);
-        command.env_remove(PASSWORD);
-        command.envs(variables.iter().copied()).stdin(Stdio::null());
-        let output = command.output().unwrap();
-        let words =
-            String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-        assert!(!words.contains("s3cret"), "{words}");
-        (output.status.code(), words)
-    };
-    let right = (PASSWORD, "s3cret");
-    let in_file = (password_file.as_str(), "password");
-    assert_eq!(call(&[right], &["put", &queue, "a", "--count"]), (Some(0), "1\n".to_owned()));
-    assert_eq!(call(&[in_file], &["get", &queue]), (Some(0), "a\n".to_owned()));
-    let wrong = (PASSWORD, "not s3cret");
-    for variables in [&[][..], &[wrong], &[wrong, in_file]] {
-        let (code, words) = call(variables, &["len", &queue]);
-        assert_eq!(code, Some(1), "{words}");
-        assert!(words.contains("refuses user"), "{words}");
-    }
-    let (code, words) = call(&[(password_file.as_str(), "none")], &["len", &queue]);
-    assert_eq!(code, Some(1), "{words}");
-    assert!(words.contains("none"), "{words}");
-    let refused = queue.replace('@', ":s3cret@");
-    for (args, why) in [
-        (&["len", &refused][..], PASSWORD),
-        (&["copy", "q", &a_url], PASSWORD),
-        (&["len", "q", &refused], "unexpected argument"),
-        (&[&refused], "unrecognized subcommand"),
-    ] {
-        let (code, words) = call(&[], args);
-        assert_eq!(code, Some(2), "{words}");
-        assert!(words.contains(why), "{words}");
-    }
+    tell_no_password(&shell, PASSWORD, &queue, "refuses user");
     database.drop_user(&user);
 }
 
