@@ -6,6 +6,8 @@ use persist_queue::postgres::{Cursor, Value};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
+use crate::errors::Raised;
+
 /// See the module. It keeps what the driver raised.
 pub(crate) struct DbCursor<'a, 'py> {
     cursor: &'a Bound<'py, PyAny>,
@@ -18,10 +20,10 @@ impl<'a, 'py> DbCursor<'a, 'py> {
     }
 
     /// What a call through it came to: what the driver raised stays what it is.
-    pub(crate) fn outcome<T, E: Into<PyErr>>(self, done: Result<T, E>) -> PyResult<T> {
+    pub(crate) fn outcome<T>(self, done: persist_queue::Result<T>) -> PyResult<T> {
         match self.raised {
             Some(raised) => Err(raised),
-            None => done.map_err(Into::into),
+            None => Ok(done.map_err(Raised::from)?),
         }
     }
 

@@ -98,7 +98,7 @@ impl SqliteQueue {
         let put = open.plan.codec.dump(item, options)?;
         let mut cursor = DbCursor::new(cursor);
         let done = open.store.put_in(&mut cursor, put);
-        cursor.outcome(done.map_err(Raised::from))
+        cursor.outcome(done)
     }
 
     /// Gives the items that were taken; puts them back where the caller was interrupted meanwhile.

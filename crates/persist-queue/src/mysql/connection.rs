@@ -60,6 +60,10 @@ impl Connection for Driven {
     fn is_alive(&mut self) -> bool {
         self.connection.ping().is_ok()
     }
+
+    fn shares_locks(&self) -> bool {
+        !self.is_node
+    }
 }
 
 fn fields(row: mysql::Row) -> Fields {

@@ -67,7 +67,7 @@ impl Engine for MySql {
             skips_locked: skips_locked(&version),
             packet: column(&mut row, 1)?,
             increment: Some(column(&mut row, 2)?),
-            shares_locks: !galera::is_node(connection)?,
+            shares_locks: connection.shares_locks(),
         })
     }
 }

@@ -35,11 +35,6 @@ pub(super) fn settle_in(connection: &mut Driven) -> Result<(), NotConnected> {
     Err(NotConnected::because(&connection.address, format!("{FOR_THE_MOMENT}: {why}")))
 }
 
-/// Whether the server is a node of a cluster.
-pub(super) fn is_node(connection: &mut dyn Statements) -> Result<bool, Said> {
-    is_on(Some(connection.run_last("SHOW VARIABLES LIKE 'wsrep_on'")?))
-}
-
 /// The statements of a text. They must go one by one: where somebody at another node comes into a transaction's
 /// way between two statements of one request, MariaDB takes back what was done and carries out the rest as if
 /// nothing had been, `COMMIT` included.

@@ -77,6 +77,11 @@ pub trait Connection: Statements + fmt::Debug + Send {
     /// Whether the server still answers.
     fn is_alive(&mut self) -> bool;
 
+    /// See [`Abilities::shares_locks`].
+    fn shares_locks(&self) -> bool {
+        true
+    }
+
     /// Begins to hear what changes a table, where the server tells it: see [`Dialect::tell`].
     fn listen(&mut self, _table: &Table) -> Result<(), Said> {
         Ok(())
