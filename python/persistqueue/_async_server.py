@@ -6,7 +6,8 @@ from persistqueue._async_acknowledged import AsyncAcknowledged
 from persistqueue._mysql import OnMySQL
 from persistqueue._postgres import OnPostgres
 from persistqueue._puts import AsyncPuts, AsyncPutsByPriority
-from persistqueue._server import ForTasks, Working
+from persistqueue._remote import ForTasks
+from persistqueue._server import Working
 
 
 class AsyncMySQLQueue(OnMySQL, ForTasks, AsyncPuts):

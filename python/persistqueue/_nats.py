@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from persistqueue import _native, serializers
-from persistqueue._database import InDatabase
+from persistqueue import serializers
 from persistqueue._folder import StrPath
-from persistqueue._handover import unpickled
+from persistqueue._remote import Remote
 from persistqueue._serializer import AnyRowSerializer
 
-# Where the servers are, and how the queue is opened there.
-_PLACE = (
-    "servers",
-    "user",
-    "password",
-    "token",
-    "credentials",
-    "tls",
-    "tls_ca",
-    "connect_timeout",
-    "replicas",
-)
-_FILES = ("credentials", "tls_ca")
 
-
-class OnNats(InDatabase):
+class OnNats(Remote):
     """A queue on a NATS server or cluster, for any number of machines.
 
     - `servers`: `"HOST:PORT"`, or a list of those of one cluster.
@@ -42,6 +26,19 @@ class OnNats(InDatabase):
     - `replicas`: on how many servers of a cluster each item is, where the queue is made; 3 in a
       cluster where it is None.
     """
+
+    _PLACE = (
+        "servers",
+        "user",
+        "password",
+        "token",
+        "credentials",
+        "tls",
+        "tls_ca",
+        "connect_timeout",
+        "replicas",
+    )
+    _FILES = ("credentials", "tls_ca")
 
     def __init__(
         self,
@@ -66,6 +63,7 @@ class OnNats(InDatabase):
             servers=self.servers,
             name=name,
             serializer=serializer,
+            auto_commit=True,
             user=user,
             password=password,
             token=token,
@@ -77,38 +75,6 @@ class OnNats(InDatabase):
             maxsize=maxsize,
             replicas=replicas,
         )
-
-    def _begin(self, given: dict[str, Any]) -> None:
-        """Opens the queue, or plans to."""
-        raise NotImplementedError
-
-    def _open_with(self, **arguments: Any) -> None:
-        for file in _FILES:
-            if arguments[file] is not None:
-                # Later the working directory may be another one.
-                arguments[file] = os.path.abspath(arguments[file])
-        place = {key: arguments[key] for key in _PLACE}
-        options = {"timeout": arguments["timeout"], "maxsize": arguments["maxsize"]}
-        given = self._given(
-            place, arguments["name"], arguments["serializer"], auto_commit=True, **options
-        )
-        self._begin(given)
-        self._arguments = arguments
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arguments = unpickled(state)
-        self.__dict__.update(state)
-        self._open_with(**arguments)
-
-
-class Blocking(OnNats, _native.SqliteQueue):
-    def _begin(self, given: dict[str, Any]) -> None:
-        self._open(given)
-
-
-class ForTasks(OnNats, _native.AsyncSqliteQueue):
-    def _begin(self, given: dict[str, Any]) -> None:
-        self._plan(given)
 
 
 class Working(OnNats):

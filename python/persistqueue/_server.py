@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any, ClassVar
 
-from persistqueue import _native
-from persistqueue._database import InDatabase
-from persistqueue._handover import unpickled
-
-# Where the database is and how it is reached, and how the queue is opened there.
-_PLACE = ("host", "port", "user", "password", "database", "table_name", "tls", "tls_ca")
-_CONNECTIONS = ("connect_timeout", "max_connections")
-_OPTIONS = ("timeout", "auto_commit", "maxsize")
-
+from persistqueue._remote import Remote
 
 # What the constructors of all makes take.
 OPTIONS = """- `auto_commit`: whether each call is a transaction of its own.
@@ -28,39 +19,26 @@ OPTIONS = """- `auto_commit`: whether each call is a transaction of its own.
     """
 
 
-class OnServer(InDatabase):
+class OnServer(Remote):
     """A queue in a database on a server."""
 
     # The make of the server, as URLs name it.
     _MAKE: ClassVar[str]
+    _PLACE = (
+        "host",
+        "port",
+        "user",
+        "password",
+        "database",
+        "table_name",
+        "tls",
+        "tls_ca",
+        "connect_timeout",
+        "max_connections",
+    )
 
-    def _begin(self, given: dict[str, Any]) -> None:
-        """Opens the queue, or plans to."""
-        raise NotImplementedError
-
-    def _open_with(self, **arguments: Any) -> None:
-        if arguments["tls_ca"] is not None:
-            # Later the working directory may be another one.
-            arguments["tls_ca"] = os.path.abspath(arguments["tls_ca"])
-        place = {"make": self._MAKE} | {key: arguments[key] for key in _PLACE + _CONNECTIONS}
-        options = {key: arguments[key] for key in _OPTIONS}
-        self._begin(self._given(place, arguments["name"], arguments["serializer"], **options))
-        self._arguments = arguments
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        arguments = unpickled(state)
-        self.__dict__.update(state)
-        self._open_with(**arguments)
-
-
-class Blocking(OnServer, _native.SqliteQueue):
-    def _begin(self, given: dict[str, Any]) -> None:
-        self._open(given)
-
-
-class ForTasks(OnServer, _native.AsyncSqliteQueue):
-    def _begin(self, given: dict[str, Any]) -> None:
-        self._plan(given)
+    def _place(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        return {"make": self._MAKE} | super()._place(arguments)
 
 
 class Working(OnServer):

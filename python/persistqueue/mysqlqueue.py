@@ -8,7 +8,8 @@ from __future__ import annotations
 from persistqueue._acknowledged import Acknowledged
 from persistqueue._mysql import OnMySQL
 from persistqueue._puts import Puts, PutsByPriority
-from persistqueue._server import Blocking, Working
+from persistqueue._remote import Blocking
+from persistqueue._server import Working
 
 __all__ = ["MySQLAckQueue", "MySQLPriorityQueue", "MySQLQueue"]
 

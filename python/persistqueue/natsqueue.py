@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from persistqueue._acknowledged import Acknowledged
 from persistqueue._async_acknowledged import AsyncAcknowledged
-from persistqueue._nats import Blocking, ForTasks, OnNats, Working
+from persistqueue._nats import OnNats, Working
 from persistqueue._puts import AsyncPuts, Puts
+from persistqueue._remote import Blocking, ForTasks
 
 __all__ = ["AsyncNatsAckQueue", "AsyncNatsQueue", "NatsAckQueue", "NatsQueue"]
 
 
-class NatsQueue(Blocking, Puts):
+class NatsQueue(OnNats, Blocking, Puts):
     __doc__ = f"First in, first out.\n\n{OnNats.__doc__}"
 
     _KIND = "queue"
 
 
-class NatsAckQueue(Working, Blocking, Acknowledged):
+class NatsAckQueue(Working, OnNats, Blocking, Acknowledged):
     """First in, first out; an item stays until `ack`, and comes back with `nack`.
 
     Takes what `NatsQueue` takes, and:
@@ -33,13 +34,13 @@ class NatsAckQueue(Working, Blocking, Acknowledged):
     _KIND = "ack_queue"
 
 
-class AsyncNatsQueue(ForTasks, AsyncPuts):
+class AsyncNatsQueue(OnNats, ForTasks, AsyncPuts):
     __doc__ = f"First in, first out. The first call connects.\n\n{OnNats.__doc__}"
 
     _KIND = "queue"
 
 
-class AsyncNatsAckQueue(Working, ForTasks, AsyncAcknowledged):
+class AsyncNatsAckQueue(Working, OnNats, ForTasks, AsyncAcknowledged):
     """First in, first out; an item stays until `ack`. The first call connects.
 
     Takes what `NatsAckQueue` takes.

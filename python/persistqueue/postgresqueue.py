@@ -8,7 +8,8 @@ from typing import Any
 from persistqueue._acknowledged import Acknowledged
 from persistqueue._postgres import OnPostgres
 from persistqueue._puts import Puts, PutsByPriority
-from persistqueue._server import Blocking, Working
+from persistqueue._remote import Blocking
+from persistqueue._server import Working
 
 __all__ = ["PostgresAckQueue", "PostgresPriorityQueue", "PostgresQueue"]
 
