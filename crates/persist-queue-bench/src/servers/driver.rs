@@ -6,7 +6,7 @@ use std::rc::Rc;
 use mysql::prelude::Queryable;
 use postgres::{Client, NoTls};
 
-use crate::{ITEM, Timed};
+use crate::{ITEM, Make, Timed};
 
 const DATABASE: &str = "persistqueue_bench";
 const DROP: &str = "DROP TABLE IF EXISTS persistqueue_bench_driver";
@@ -15,14 +15,22 @@ const CLAIM: &str =
     "SELECT id, data FROM persistqueue_bench_driver ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED";
 const DELETE: &str = "DELETE FROM persistqueue_bench_driver WHERE id =";
 
-/// The URL with a database, which is made where the URL names none.
-pub(crate) fn with_database(url: String) -> String {
-    if url.matches('/').count() > 2 {
-        return url;
-    }
-    if url.starts_with("mysql:") {
+/// One INSERT, and a claim: a row locked, deleted and committed in two round trips. With the URL that has a
+/// database, which is made where the given one names none.
+pub(crate) fn calls(url: String) -> (String, Vec<Timed<'static>>) {
+    let named = url.matches('/').count() > 2;
+    let url = if named { url } else { with_database(&url) };
+    let calls = match Make::of(&url) {
+        Make::MySql => of_mysql(&url),
+        _ => of_postgres(&url),
+    };
+    (url, calls)
+}
+
+fn with_database(url: &str) -> String {
+    if Make::of(url) == Make::MySql {
         let create = format!("CREATE DATABASE IF NOT EXISTS {DATABASE}");
-        mysql::Conn::new(mysql::Opts::from_url(&url).unwrap()).unwrap().query_drop(create).unwrap();
+        mysql::Conn::new(mysql::Opts::from_url(url).unwrap()).unwrap().query_drop(create).unwrap();
     } else {
         let mut connection = Client::connect(&format!("{url}/postgres"), NoTls).unwrap();
         let there = format!("SELECT 1 FROM pg_database WHERE datname = '{DATABASE}'");
@@ -31,11 +39,6 @@ pub(crate) fn with_database(url: String) -> String {
         }
     }
     format!("{url}/{DATABASE}")
-}
-
-/// One INSERT, and a claim: a row locked, deleted and committed in two round trips.
-pub(crate) fn calls(url: &str) -> Vec<Timed<'static>> {
-    if url.starts_with("mysql:") { of_mysql(url) } else { of_postgres(url) }
 }
 
 fn of_mysql(url: &str) -> Vec<Timed<'static>> {

@@ -59,30 +59,53 @@ impl<'a> Timed<'a> {
 /// What a call gives is of no interest.
 fn drop_any<R>(_given: R) {}
 
+/// The makes of servers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Make {
+    MySql,
+    Postgres,
+    Nats,
+}
+
+impl Make {
+    fn of(url: &str) -> Self {
+        match url.split(':').next().unwrap() {
+            "mysql" => Self::MySql,
+            "nats" => Self::Nats,
+            _ => Self::Postgres,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::MySql => "MySQL",
+            Self::Postgres => "PostgreSQL",
+            Self::Nats => "NATS JetStream",
+        }
+    }
+
+    /// A database is on the disk when it answers, as it is set up; `JetStream` later.
+    fn survives(self) -> &'static str {
+        if self == Self::Nats { PROCESS } else { MACHINE }
+    }
+}
+
 /// A server, and what is measured of it. What is put by one call is taken by a later one.
 struct Place {
-    name: &'static str,
+    make: Make,
     url: String,
     calls: Vec<Timed<'static>>,
 }
 
 impl Place {
     fn new(url: String) -> Self {
-        let name = match url.split(':').next().unwrap() {
-            "mysql" => "MySQL",
-            "nats" => "NATS JetStream",
-            _ => "PostgreSQL",
+        let make = Make::of(&url);
+        let (url, mut calls) = match make {
+            Make::Nats => (url.clone(), driver_nats::calls(&url)),
+            Make::MySql | Make::Postgres => driver::calls(url),
         };
-        let (url, mut calls) = if name == "NATS JetStream" {
-            let calls = driver_nats::calls(&url);
-            (url, calls)
-        } else {
-            let url = driver::with_database(url);
-            let calls = driver::calls(&url);
-            (url, calls)
-        };
-        calls.extend(ours::calls(&url));
-        Self { name, url, calls }
+        calls.extend(ours::calls(make, &url));
+        Self { make, url, calls }
     }
 }
 
@@ -110,12 +133,10 @@ fn main() {
     let mut rows = Vec::new();
     println!("{} bytes, microseconds a call, medians of {} rounds", ITEM.len(), arguments.rounds);
     for (place, times) in places.iter().zip(times) {
-        // A database is on the disk when it answers, as it is set up; JetStream later.
-        let survives = if place.name == "NATS JetStream" { PROCESS } else { MACHINE };
         let names = place.calls.iter().map(|timed| timed.name).chain(["wake-up"]);
         for (name, times) in names.zip(times) {
-            let row = Row::times(TABLE, place.name, survives, name, times);
-            println!("{:16} {name:18} {:8.1}", place.name, row.median / 1000.0);
+            let row = Row::times(TABLE, place.make.name(), place.make.survives(), name, times);
+            println!("{:16} {name:18} {:8.1}", place.make.name(), row.median / 1000.0);
             rows.push(row);
         }
     }

@@ -7,17 +7,17 @@ use std::rc::Rc;
 use persist_queue::codec::Bytes;
 use persist_queue::mysql::MySql;
 use persist_queue::postgres::Postgres;
-use persist_queue::server::{Address, Make, ServerOptions};
+use persist_queue::server::{self, Address, ServerOptions};
 use persist_queue::{NatsAddress, NatsOptions};
 
-use crate::{ITEM, NAME, Timed};
+use crate::{ITEM, Make, NAME, Timed};
 
 /// A put and a get; a put of what is kept, a get that holds it, and its acknowledgement.
-pub(crate) fn calls(url: &str) -> Vec<Timed<'static>> {
-    match url.split(':').next().unwrap() {
-        "mysql" => on_database::<MySql>(url),
-        "nats" => on_nats(url),
-        _ => on_database::<Postgres>(url),
+pub(crate) fn calls(make: Make, url: &str) -> Vec<Timed<'static>> {
+    match make {
+        Make::MySql => on_database::<MySql>(url),
+        Make::Postgres => on_database::<Postgres>(url),
+        Make::Nats => on_nats(url),
     }
 }
 
@@ -39,7 +39,7 @@ macro_rules! calls_of {
     }};
 }
 
-fn on_database<M: Make>(url: &str) -> Vec<Timed<'static>> {
+fn on_database<M: server::Make>(url: &str) -> Vec<Timed<'static>> {
     let address = Address::<M>::from_url(url).unwrap();
     let options = || ServerOptions::<M>::new().name(NAME);
     calls_of!(

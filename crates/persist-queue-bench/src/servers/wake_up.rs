@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use persist_queue::mysql::MySql;
 use persist_queue::postgres::Postgres;
-use persist_queue::server::{Address, Make, ServerOptions};
+use persist_queue::server::{self, Address, ServerOptions};
 use persist_queue::{NatsAddress, NatsOptions};
 use persist_queue_bench::median as middle;
 
-use crate::drop_any;
+use crate::{Make, drop_any};
 
 const NAME: &str = "persistqueue-bench-wake-up";
 /// The word that makes this program the other process.
@@ -60,10 +60,10 @@ struct Queue {
 }
 
 fn open(url: &str) -> Queue {
-    match url.split(':').next().unwrap() {
-        "mysql" => on_database::<MySql>(url),
-        "nats" => on_nats(url),
-        _ => on_database::<Postgres>(url),
+    match Make::of(url) {
+        Make::MySql => on_database::<MySql>(url),
+        Make::Postgres => on_database::<Postgres>(url),
+        Make::Nats => on_nats(url),
     }
 }
 
@@ -78,7 +78,7 @@ macro_rules! queue_of {
     }};
 }
 
-fn on_database<M: Make>(url: &str) -> Queue {
+fn on_database<M: server::Make>(url: &str) -> Queue {
     let address = Address::<M>::from_url(url).unwrap();
     queue_of!(ServerOptions::<M>::new().name(NAME).open::<u32>(&address).unwrap())
 }
