@@ -9,7 +9,6 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering, compiler_fence};
 
@@ -18,9 +17,13 @@ use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::StorageMap;
 use super::bus_guard::{self, Guarded};
+use super::system::write_pieces_at;
 
 /// What is copied before the rest is: as much as a processor stores in one piece.
 const FIRST: usize = 8;
+
+/// What a place is filled with, in one call: as little as stays in the processor's cache, again and again.
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// The file systems that keep the place which a file was given: ext2 to ext4, XFS, tmpfs, and overlays,
 /// which hand everything on to one of those.
@@ -79,8 +82,9 @@ fn fill(file: &File, range: &Range<u64>) -> io::Result<()> {
         return Ok(());
     }
     let from = size.max(range.start);
-    let zeros = vec![0; (range.end - from) as usize];
-    file.write_all_at(&zeros, from).inspect_err(|_| {
+    let piece = |at| &ZEROS[..ZEROS.len().min((range.end - at) as usize)];
+    let pieces: Vec<&[u8]> = (from..range.end).step_by(ZEROS.len()).map(piece).collect();
+    write_pieces_at(file, &pieces, from).inspect_err(|_| {
         // Others may need what little there is.
         let _ = file.set_len(size);
     })
