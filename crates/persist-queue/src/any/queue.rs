@@ -13,7 +13,7 @@ use crate::file::{FileStore, Options, Patience};
 use crate::nats::{NatsAddress, NatsOptions, NatsTable};
 #[cfg(feature = "server")]
 use crate::server::{ServerAddress, ServerStore};
-use crate::sql::{Kind, Put, PutOptions, QueueTable};
+use crate::sql::{Put, PutOptions, QueueTable};
 use crate::sqlite::{SqliteOptions, SqliteStore};
 use crate::wait::{Thread, Wait, now};
 use crate::{Error, Result};
@@ -115,21 +115,14 @@ impl AnyQueue {
     }
 
     pub(super) fn check_options(&self, options: PutOptions) -> Result<()> {
-        let why = match self.place.table() {
-            None if options != PutOptions::default() => {
-                "a queue in a folder has no priority, delay or ttl"
+        match self.place.table() {
+            Some(table) => options.check(table.flavour),
+            None if options == PutOptions::default() => Ok(()),
+            None => {
+                let why = "a queue in a folder has no priority, delay or ttl";
+                Err(Error::Invalid(why.to_owned()))
             }
-            Some(table) if options.priority != 0 && table.flavour.kind != Kind::Priority => {
-                "only a queue of the kind 'priority' has priorities"
-            }
-            Some(table)
-                if !table.flavour.acks && (options.delay.is_some() || options.ttl.is_some()) =>
-            {
-                "only a queue with acknowledgements has delay and ttl"
-            }
-            _ => return Ok(()),
-        };
-        Err(Error::Invalid(why.to_owned()))
+        }
     }
 
     /// Takes up to `most` items: waits as `wait` says for the first one, and takes what else is there.

@@ -42,7 +42,7 @@ impl ServerStore {
     {
         let mut items = items;
         for item in &mut items {
-            item.options.ttl = item.options.ttl.or(self.options.ttl);
+            self.complete(item)?;
         }
         let maxsize = self.options.maxsize;
         let full = || Error::Full { path: self.path().to_owned(), limit: maxsize };
@@ -65,6 +65,13 @@ impl ServerStore {
                 return put.ok_or_else(|| full().into());
             }
         }
+    }
+
+    /// Refuses options that this kind of queue has not, and adds what its own say where the put does not.
+    pub(super) fn complete(&self, item: &mut Put) -> Result<()> {
+        item.options.check(self.flavour())?;
+        item.options.ttl = item.options.ttl.or(self.options.ttl);
+        Ok(())
     }
 }
 

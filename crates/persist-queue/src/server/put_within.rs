@@ -23,7 +23,7 @@ impl ServerStore {
             return Err(Error::Invalid(why.to_owned()));
         }
         let mut item = item;
-        item.options.ttl = item.options.ttl.or(self.options.ttl);
+        self.complete(&mut item)?;
         attached.check_size(item.data.len())?;
         let action = "put an item into";
         let theirs = transaction.run_last(database).and_then(one::<String>);

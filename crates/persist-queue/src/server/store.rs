@@ -20,9 +20,9 @@ use super::schema::Table;
 use super::shared::Shared;
 use super::watch::UNTIL_WOKEN;
 use crate::process::per_process::PerProcess;
-#[cfg(feature = "sqlite")]
-use crate::sql::QueueTable;
 use crate::sql::aside;
+#[cfg(feature = "sqlite")]
+use crate::sql::{Flavour, QueueTable};
 use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Error, Result};
 
@@ -85,6 +85,10 @@ impl ServerStore {
             options,
             acks,
         })
+    }
+
+    pub(super) fn flavour(&self) -> Flavour {
+        Flavour { kind: self.options.kind, acks: self.acks }
     }
 
     #[cfg(feature = "postgres")]

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use super::{Flavour, Kind};
+use crate::{Error, Result};
+
 /// A row of the queue.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row {
@@ -41,6 +44,20 @@ pub struct PutOptions {
     /// How long it may wait before it is a dead letter; the queue's where it is not given. For
     /// acknowledged queues.
     pub ttl: Option<Duration>,
+}
+
+impl PutOptions {
+    /// Refuses what a queue of this flavour has not.
+    pub(crate) fn check(self, flavour: Flavour) -> Result<()> {
+        let wrong = |text: &str| Err(Error::Invalid(text.to_owned()));
+        if self.priority != 0 && flavour.kind != Kind::Priority {
+            return wrong("only items of a priority queue have a priority");
+        }
+        if !flavour.acks && (self.delay.is_some() || self.ttl.is_some()) {
+            return wrong("only items of a queue with acknowledgements have a delay or a ttl");
+        }
+        Ok(())
+    }
 }
 
 /// Which item a get is about.

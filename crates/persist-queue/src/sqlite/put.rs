@@ -33,7 +33,7 @@ impl SqliteStore {
     {
         let mut items = items;
         for item in &mut items {
-            self.complete(item);
+            self.complete(item)?;
         }
         let maxsize = self.options.maxsize;
         let full = || self.full();
@@ -67,9 +67,11 @@ impl SqliteStore {
         }
     }
 
-    /// Adds what the options say where the put does not.
-    pub(super) fn complete(&self, item: &mut Put) {
+    /// Refuses options that this kind of queue has not, and adds what its own say where the put does not.
+    pub(super) fn complete(&self, item: &mut Put) -> Result<()> {
+        item.options.check(self.flavour())?;
         item.options.ttl = item.options.ttl.or(self.options.ttl);
+        Ok(())
     }
 
     pub(super) fn full(&self) -> Error {

@@ -21,10 +21,9 @@ impl SqliteStore {
     pub fn put_in(&self, transaction: &Transaction<'_>, item: Put) -> Result<Option<i64>> {
         let attached = self.attached()?;
         self.check_direct()?;
-        self.check_options(item.options)?;
         check_place(transaction, &attached.database)?;
         let mut item = item;
-        self.complete(&mut item);
+        self.complete(&mut item)?;
         let inserted = insert(transaction, &attached.shared.table, &item, self.options.maxsize)
             .map_err(|error| explain("write", self.path(), error))?;
         let Some(inserted) = inserted else { return Err(self.full()) };

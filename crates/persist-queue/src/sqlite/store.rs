@@ -18,6 +18,7 @@ use super::options::SqliteOptions;
 use super::schema::Table;
 use super::session::Session;
 use crate::process::per_process::PerProcess;
+use crate::sql::Flavour;
 use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Durability, Error, Result};
 
@@ -87,6 +88,10 @@ impl SqliteStore {
     /// Whether items are kept until they are acknowledged.
     pub fn acks(&self) -> bool {
         self.acks
+    }
+
+    pub(super) fn flavour(&self) -> Flavour {
+        Flavour { kind: self.options.kind, acks: self.acks }
     }
 
     pub(super) fn attached(&self) -> Result<Arc<Attachment>> {

@@ -10,7 +10,7 @@ use super::options::SqliteOptions;
 use super::put::insert_all;
 use super::session::Session;
 use super::store::{Attachment, SqliteStore};
-use crate::sql::{Kind, Put, PutOptions, Settlement};
+use crate::sql::{Put, Settlement};
 use crate::wait::Host;
 use crate::{Error, Result};
 
@@ -100,7 +100,7 @@ impl SqliteStore {
             )));
         }
         match change {
-            Change::Put(put) => store.check_options(put.options),
+            Change::Put(put) => put.options.check(store.flavour()),
             Change::Settle { .. } if store.acks => Ok(()),
             Change::Settle { .. } => Err(Error::Invalid(
                 "in a queue without acknowledgements nothing is held that could be settled"
@@ -120,17 +120,6 @@ impl SqliteStore {
             self.options.name,
             self.path().display()
         )))
-    }
-
-    pub(super) fn check_options(&self, options: PutOptions) -> Result<()> {
-        let wrong = |text: &str| Err(Error::Invalid(text.to_owned()));
-        if options.priority != 0 && self.options.kind != Kind::Priority {
-            return wrong("only items of a priority queue have a priority");
-        }
-        if !self.acks && (options.delay.is_some() || options.ttl.is_some()) {
-            return wrong("only items of a queue with acknowledgements have a delay or a ttl");
-        }
-        Ok(())
     }
 }
 
@@ -158,7 +147,7 @@ struct Part {
 impl Part {
     fn new(store: &SqliteStore, mut change: Change) -> Result<Self> {
         if let Change::Put(item) = &mut change {
-            store.complete(item);
+            store.complete(item)?;
         }
         let (attached, options) = (store.attached()?, Arc::clone(&store.options));
         let terms = Terms { grows: matches!(change, Change::Put(_)), ..store.terms() };

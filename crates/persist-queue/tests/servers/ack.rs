@@ -63,6 +63,7 @@ fn each_kind_has_its_order() {
     ] {
         let queue = open(&database, Options::new().kind(kind));
         for (item, priority) in [("b", 1), ("c", 1), ("a", 0)] {
+            let priority = if kind == Kind::Priority { priority } else { 0 };
             let options = PutOptions { priority, ..PutOptions::default() };
             queue.put_with(item.to_owned(), options, Wait::No).unwrap();
         }

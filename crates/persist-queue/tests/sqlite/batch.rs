@@ -9,6 +9,7 @@ use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, SqliteOptions, SqliteQueue, Wait};
 use rusqlite::Connection;
 
+use crate::in_its_kind;
 use crate::this_program::this_program;
 
 type Queue = SqliteQueue<String>;
@@ -122,6 +123,7 @@ fn what_was_taken_and_not_done_comes_back_in_order() {
             let dir = tempfile::tempdir().unwrap();
             let queue = open(dir.path(), kind);
             for (item, priority) in [("a", 10), ("b", 5), ("c", 1), ("d", 5)] {
+                let priority = in_its_kind(kind, priority);
                 queue.put_with(item.to_owned(), priority, Wait::No).unwrap();
             }
             if stored_first {
@@ -349,7 +351,7 @@ fn rows_that_others_bring_later_are_found_wherever_they_belong() {
         let other = open(dir.path(), kind);
         other.put_with("low".to_owned(), 0, Wait::No).unwrap();
         for item in ["a", "b", "c"] {
-            queue.put_with(item.to_owned(), 1, Wait::No).unwrap();
+            queue.put_with(item.to_owned(), in_its_kind(kind, 1), Wait::No).unwrap();
         }
         queue.task_done().unwrap();
         assert_eq!(drain(&queue).len(), 3);

@@ -6,6 +6,8 @@ use persist_queue::wait::{Thread, now};
 use persist_queue::{SqliteOptions, Wait};
 use rusqlite::Connection;
 
+use crate::in_its_kind;
+
 const THREAD: u64 = 1;
 const KINDS: [Kind; 4] = [Kind::Fifo, Kind::Filo, Kind::Unique, Kind::Priority];
 
@@ -25,11 +27,11 @@ fn a_peek_shows_what_a_get_takes() {
         let options = SqliteOptions::new().kind(kind).auto_commit(false);
         let store = SqliteStore::open(&dir.path().join("data.db"), options, false).unwrap();
         for (number, priority) in [4, 1, 3].into_iter().enumerate() {
-            put(&store, &format!("stored {number}"), priority);
+            put(&store, &format!("stored {number}"), in_its_kind(kind, priority));
         }
         now(store.task_done(&mut Thread, THREAD)).unwrap();
         for (number, priority) in [2, 1, 5].into_iter().enumerate() {
-            put(&store, &format!("batched {number}"), priority);
+            put(&store, &format!("batched {number}"), in_its_kind(kind, priority));
         }
         for _ in 0..6 {
             let shown = now(store.peek(&mut Thread, Which::Next)).unwrap().unwrap();

@@ -8,6 +8,8 @@ use persist_queue::sqlite::{Put, PutOptions, Row, SqliteStore, Which};
 use persist_queue::wait::{Thread, Wait, now};
 use proptest::prelude::*;
 
+use crate::in_its_kind;
+
 #[derive(Debug, Clone)]
 enum Step {
     /// So many items from this value on, with this priority.
@@ -108,14 +110,15 @@ fn run(kind: Kind, steps: &[Step]) {
             Step::Put(value, priority, count) => {
                 for index in 0..*count {
                     let data = (u16::from(*value) + index).to_le_bytes().to_vec();
-                    let options = PutOptions { priority: *priority, ..PutOptions::default() };
+                    let priority = in_its_kind(kind, *priority);
+                    let options = PutOptions { priority, ..PutOptions::default() };
                     let item = Put { data: data.clone(), options, ..Put::default() };
                     let ids = now(store.put(&mut Thread, vec![item], Wait::No)).unwrap();
                     let expected = kind != Kind::Unique || !oracle.waits(&data);
                     assert_eq!(ids[0].is_some(), expected);
                     if let Some(id) = ids[0] {
                         assert!(oracle.items.last().is_none_or(|last| last.id < id));
-                        oracle.items.push(Item { id, data, priority: *priority, taken_by: None });
+                        oracle.items.push(Item { id, data, priority, taken_by: None });
                     }
                 }
             }

@@ -17,3 +17,10 @@ mod rows;
 #[path = "../support/this_program.rs"]
 mod this_program;
 mod transaction;
+
+use persist_queue::sql::Kind;
+
+/// The priority of an item where its queue has any.
+fn in_its_kind(kind: Kind, priority: i64) -> i64 {
+    if kind == Kind::Priority { priority } else { 0 }
+}

@@ -7,6 +7,8 @@ use persist_queue::sqlite::{Put, PutOptions, Row, SqliteStore, Undecoded, Which}
 use persist_queue::wait::{Thread, now};
 use persist_queue::{Error, SqliteOptions, Wait};
 
+use crate::in_its_kind;
+
 fn open(dir: &Path, kind: Kind) -> SqliteStore {
     SqliteStore::open(&dir.join("data.db"), SqliteOptions::new().kind(kind), false).unwrap()
 }
@@ -102,6 +104,7 @@ fn a_row_that_is_given_back_stands_where_it_stood() {
         let dir = tempfile::tempdir().unwrap();
         let store = open(dir.path(), kind);
         for (data, priority) in [(b"a", 5), (b"b", 5), (b"c", 1), (b"d", 9)] {
+            let priority = in_its_kind(kind, priority);
             let options = PutOptions { priority, ..PutOptions::default() };
             put(&store, Put { options, ..bytes(data) });
         }

@@ -15,7 +15,7 @@ pub(super) const GROUP: Group = Group {
             run: priorities,
         },
         Check {
-            title: "`any` refuses a priority, a delay or a time to live that the queue does not have",
+            title: "a priority, a delay or a time to live that the queue does not have is refused",
             run: other_options,
         },
         Check { title: "an item that waits already is not put again", run: unique },
@@ -68,7 +68,10 @@ fn other_options(place: &Place<'_>) -> Checked {
         let refused = place.refused_by_any(options);
         assert!(matches!(refused, Err(Missing::Refused(_))), "{refused:?}");
     }
-    assert!(place.plain()?.is_empty().unwrap());
+    let queue = place.plain()?;
+    let refused = queue.put_with_priority("x", 5);
+    assert!(matches!(refused, Err(Missing::Refused(_) | Missing::NoType)), "{refused:?}");
+    assert!(queue.is_empty().unwrap());
     Ok(())
 }
 
