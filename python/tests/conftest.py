@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from every_kind import LOCAL, ON_SERVER
-from servers import MAKES, Server, shared_server
+from servers import DATABASES, MAKES, AnyServer, Server, shared_server
 
 # A shell starts what runs in the background with Ctrl-C ignored, and processes that the tests start
 # would inherit that: those that are to be interrupted would not be.
@@ -18,12 +18,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
-def server_of() -> Iterator[Callable[[str], Server]]:
+def server_of() -> Iterator[Callable[[str], Any]]:
     """Gives the server of a make, which is started where none is there yet."""
-    running: dict[str, Server] = {}
+    running: dict[str, AnyServer] = {}
     with ExitStack() as stack:
 
-        def server_of(make: str) -> Server:
+        def server_of(make: str) -> AnyServer:
             if make not in running:
                 running[make] = stack.enter_context(shared_server(MAKES[make]))
             return running[make]
@@ -31,8 +31,8 @@ def server_of() -> Iterator[Callable[[str], Server]]:
         yield server_of
 
 
-@pytest.fixture(params=MAKES)
-def server(request: pytest.FixtureRequest, server_of: Callable[[str], Server]) -> Server:
+@pytest.fixture(params=DATABASES)
+def server(request: pytest.FixtureRequest, server_of: Callable[[str], Any]) -> Server:
     return server_of(request.param)
 
 
@@ -45,7 +45,7 @@ def database(server: Server) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def place(
-    tmp_path: Path, request: pytest.FixtureRequest, server_of: Callable[[str], Server]
+    tmp_path: Path, request: pytest.FixtureRequest, server_of: Callable[[str], AnyServer]
 ) -> Iterator[Any]:
     """Where the kind of the test's parameter is opened."""
     kind = request.getfixturevalue("kind")
@@ -54,5 +54,5 @@ def place(
         folder.mkdir()
         yield folder
         return
-    with server_of(ON_SERVER[kind].make).database() as arguments:
+    with server_of(ON_SERVER[kind].make).place() as arguments:
         yield arguments

@@ -22,8 +22,8 @@ class Kind:
     def __init__(self, open: Opener, url: str | None = None, make: str = "") -> None:
         self.open = open
         self.url = url
-        """How the command names it, with `{}` for the folder, or for the URL of the database; None
-        for what that cannot open."""
+        """How the command names it, with `{}` for the folder, or for the URL of the queue; None for
+        what that cannot open."""
         self.make = make
         """On what server it is."""
 
@@ -173,7 +173,7 @@ def _file(kind: Any, **options: Any) -> Opener:
 
 
 def _server(kind: Any, **options: Any) -> Opener:
-    return lambda place, serializer: kind(**place, name="jobs", serializer=serializer, **options)
+    return lambda place, serializer: kind(**place, serializer=serializer, **options)
 
 
 def _url(kind: str) -> str:
@@ -205,7 +205,7 @@ LOCAL: dict[str, Kind] = {
 }
 
 ON_SERVER: dict[str, Kind] = {
-    cls.__name__: face(_server(cls), f"{{}}#jobs?kind={kind}", make)
+    cls.__name__: face(_server(cls), f"{{}}?kind={kind}", make)
     for make, server in MAKES.items()
     for face, classes in ((Kind, server.kinds), (AsyncKind, server.tasks))
     for kind, cls in classes.items()

@@ -1,7 +1,7 @@
-"""Real database servers for the tests, and databases on them.
+"""Real servers for the tests, and places for queues on them.
 
-`PERSISTQUEUE_MYSQL` and `PERSISTQUEUE_POSTGRES` name those to use, as `./dev` sets them; else
-private ones are started.
+`PERSISTQUEUE_MYSQL`, `PERSISTQUEUE_POSTGRES` and `PERSISTQUEUE_NATS` name those to use, as `./dev`
+sets them; else private ones are started.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -23,18 +23,34 @@ import persistqueue as pq
 SUPPORT = Path(__file__).parents[2] / "crates/persist-queue/tests/support"
 
 
-class Server:
-    """Where a server is, who may do everything there, and what is called how on this make."""
+class AnyServer:
+    """Where a server is, and what is called how on this make."""
 
     scheme: ClassVar[str]
     script: ClassVar[str]
     # Names it in the environment; with `_PASSWORD` behind it, the password for URLs.
     variable: ClassVar[str]
-    # What a queue is called that nobody gives a name.
-    unnamed: ClassVar[str]
     # The classes by the kinds in URLs.
     kinds: ClassVar[dict[str, Any]]
     tasks: ClassVar[dict[str, Any]]
+
+    def __init__(self, address: str) -> None:
+        raise NotImplementedError
+
+    def place(self) -> AbstractContextManager[dict[str, Any]]:
+        """The arguments of a queue that nobody else has."""
+        raise NotImplementedError
+
+    @classmethod
+    def url(cls, place: dict[str, Any], behind: str = "") -> str:
+        raise NotImplementedError
+
+
+class Server(AnyServer):
+    """A server of databases, and who may do everything there."""
+
+    # What a queue is called that nobody gives a name.
+    unnamed: ClassVar[str]
 
     def __init__(self, address: str) -> None:
         url = urlsplit(address)
@@ -60,6 +76,11 @@ class Server:
             yield {**self.account, "database": name}
         finally:
             self.drop(name)
+
+    @contextmanager
+    def place(self) -> Iterator[dict[str, Any]]:
+        with self.database() as arguments:
+            yield {**arguments, "name": "jobs"}
 
     def drop(self, database: str) -> None:
         self.execute(f"DROP DATABASE {database}")
@@ -88,9 +109,9 @@ class Server:
         return database["database"]
 
     @classmethod
-    def url(cls, database: dict[str, Any], behind: str = "") -> str:
-        place = "{user}@{host}:{port}/{database}".format_map(database)
-        return f"{cls.scheme}://{place}{behind}"
+    def url(cls, place: dict[str, Any], behind: str = "") -> str:
+        database = "{user}@{host}:{port}/{database}".format_map(place)
+        return f"{cls.scheme}://{database}{behind}"
 
 
 class MySQL(Server):
@@ -155,13 +176,37 @@ class Postgres(Server):
             self.execute(f"DROP USER {user}")
 
 
-MAKES: dict[str, type[Server]] = {"mysql": MySQL, "postgresql": Postgres}
+class Nats(AnyServer):
+    scheme, script, variable = "nats", "nats-server", "PERSISTQUEUE_NATS"
+    kinds: ClassVar = {"fifo": pq.NatsQueue, "ack": pq.NatsAckQueue}
+    tasks: ClassVar = {"fifo": pq.AsyncNatsQueue, "ack": pq.AsyncNatsAckQueue}
+
+    def __init__(self, address: str) -> None:
+        self.servers = urlsplit(address).netloc
+
+    @contextmanager
+    def place(self) -> Iterator[dict[str, Any]]:
+        # There are no databases here: a queue has the name alone for itself.
+        arguments = {"servers": self.servers, "name": f"pq_{uuid.uuid4().hex[:16]}"}
+        try:
+            yield arguments
+        finally:
+            with pq.NatsQueue(**arguments) as queue:
+                queue.clear()
+
+    @classmethod
+    def url(cls, place: dict[str, Any], behind: str = "") -> str:
+        return f"{cls.scheme}://{place['servers']}{behind}"
+
+
+DATABASES: dict[str, type[Server]] = {"mysql": MySQL, "postgresql": Postgres}
+MAKES: dict[str, type[AnyServer]] = {**DATABASES, "nats": Nats}
 
 
 class Private:
     """A server that can be killed."""
 
-    def __init__(self, make: type[Server]) -> None:
+    def __init__(self, make: type[AnyServer]) -> None:
         self.process = subprocess.Popen(
             [str(SUPPORT / make.script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -184,7 +229,7 @@ class Private:
 
 
 @contextmanager
-def private_server(make: type[Server]) -> Iterator[Private]:
+def private_server(make: type[AnyServer]) -> Iterator[Private]:
     private = Private(make)
     try:
         yield private
@@ -193,7 +238,7 @@ def private_server(make: type[Server]) -> Iterator[Private]:
 
 
 @contextmanager
-def shared_server(make: type[Server]) -> Iterator[Server]:
+def shared_server(make: type[AnyServer]) -> Iterator[AnyServer]:
     address = os.environ.get(make.variable)
     if address:
         yield make(address)

@@ -240,10 +240,10 @@ def test_the_command_on_a_server_runs_nothing(
 ) -> None:
     ON_SERVER[kind].put(place, evil, Raw())
     make = MAKES[ON_SERVER[kind].make]
-    monkeypatch.setenv(f"{make.variable}_PASSWORD", place["password"])
-    database = make.url(place)
-    queue = ON_SERVER[kind].url.format(database)
+    if "password" in place:
+        monkeypatch.setenv(f"{make.variable}_PASSWORD", place["password"])
+    queue = ON_SERVER[kind].url.format(make.url(place, f"#{place['name']}"))
     for command in ["len", "peek", "stats", "doctor", "export"]:
         run(command, queue)
-    assert "jobs" in persistq("ls", database)
+    assert place["name"] in persistq("ls", make.url(place))
     assert not marker.exists()

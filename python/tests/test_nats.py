@@ -1,19 +1,16 @@
-"""Queues on a NATS server, against a real one: `PERSISTQUEUE_NATS` names it, or it is started."""
+"""Queues on a NATS server, against a real one."""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import pickle
-import subprocess
 import threading
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from helpers import in_thread
+from servers import Nats
 
 import persistqueue
 from persistqueue import (
@@ -32,27 +29,11 @@ from persistqueue.exceptions import (
     UndecodableError,
 )
 
-SCRIPT = Path(__file__).parents[2] / "crates/persist-queue/tests/support/nats-server"
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    if "PERSISTQUEUE_NATS" in os.environ:
-        yield os.environ["PERSISTQUEUE_NATS"].removeprefix("nats://")
-        return
-    pipe = subprocess.PIPE
-    with subprocess.Popen([SCRIPT], stdin=pipe, stdout=pipe, text=True) as process:
-        assert process.stdout and process.stdin
-        yield process.stdout.readline().strip().removeprefix("nats://")
-        process.stdin.close()
-
 
 @pytest.fixture
-def place(server: str) -> Iterator[dict[str, Any]]:
-    """The arguments of a queue that is emptied at the end."""
-    name = f"pq_{uuid.uuid4().hex[:16]}"
-    yield {"servers": server, "name": name}
-    NatsQueue(server, name).clear()
+def place(server_of: Callable[[str], Nats]) -> Iterator[dict[str, Any]]:
+    with server_of("nats").place() as arguments:
+        yield arguments
 
 
 def test_items_of_all_kinds_come_out_in_their_order(place: dict[str, Any]) -> None:
