@@ -117,6 +117,26 @@ def test_an_item_that_cannot_be_read_is_told_and_others_come(place: dict[str, An
     assert queue.qsize() == 1
 
 
+def test_an_item_that_cannot_be_read_comes_again_when_its_lease_is_over(
+    place: dict[str, Any],
+) -> None:
+    NatsAckQueue(**place, lease=1, serializer=serializers.json).put("no pickle")
+    told = pytest.raises(UndecodableError, match="when its lease is over")
+
+    async def work() -> None:
+        async with AsyncNatsAckQueue(**place) as queue:
+            for _ in range(2):
+                with told:
+                    await queue.get(timeout=20)
+
+    # Each of them lives on, and keeps what it holds.
+    for queue in (NatsQueue(**place), NatsAckQueue(**place)):
+        for _ in range(2):
+            with told:
+                queue.get(timeout=20)
+    asyncio.run(work())
+
+
 def test_tasks_put_take_wait_and_are_cancelled(place: dict[str, Any]) -> None:
     async def work() -> None:
         async with AsyncNatsQueue(**place) as queue:

@@ -51,8 +51,7 @@ pub(crate) fn named(
     Ok(row.map(|id| (id, slf.get().held().token(id))))
 }
 
-/// Takes up to `most` rows and makes them into items. What cannot be made into one stays held until
-/// the queue is opened again.
+/// Takes up to `most` rows and makes them into items. What cannot be made into one is let go.
 fn take<'py>(
     slf: &Bound<'py, SqliteAckQueue>,
     wait: Wait,
@@ -101,7 +100,9 @@ fn deliver<'py>(
     let item = match open.plan.codec.load(py, &held.row) {
         Ok(item) => item,
         Err(error) => {
-            if !error.is_instance_of::<PyException>(py) {
+            if error.is_instance_of::<PyException>(py) {
+                open.store.let_go(held);
+            } else {
                 // Ctrl-C in the middle says nothing about the item.
                 let row = (held.row.id, Some(held.token));
                 now(open.store.settle(&mut base.caller(py), vec![row], Settlement::Undone))?;

@@ -49,8 +49,7 @@ impl Drop for Undelivered {
     }
 }
 
-/// Takes up to `most` rows and makes them into items. What cannot be made into one stays held until
-/// the queue is opened again.
+/// Takes up to `most` rows and makes them into items. What cannot be made into one is let go.
 async fn take(
     call: &Call,
     items: &Held,
@@ -77,6 +76,7 @@ async fn take(
         match call.item(&held.row, false).await {
             Ok(item) => made.push((held, item)),
             Err(error) if Python::attach(|py| error.is_instance_of::<PyException>(py)) => {
+                undelivered.store.let_go(&held);
                 errors.push(error);
             }
             Err(interrupted) => return Err(interrupted),

@@ -41,15 +41,26 @@ pub(crate) fn not_held(py: Python<'_>) -> PyErr {
     own(py, "NotHeldError", text, None).unwrap_or_else(|error| error)
 }
 
-/// `persistqueue.exceptions.UndecodableError`, for a row that the serializer could not read.
-pub(crate) fn undecodable(py: Python<'_>, place: &str, row: &Row, cause: PyErr) -> PyResult<PyErr> {
+/// `persistqueue.exceptions.UndecodableError`, for a row that the serializer could not read; it comes
+/// again by itself where its lease ends.
+pub(crate) fn undecodable(
+    py: Python<'_>,
+    place: &str,
+    row: &Row,
+    cause: PyErr,
+    leased: bool,
+) -> PyResult<PyErr> {
     let id = row.id;
-    let kind = cause.get_type(py);
-    let (name, hint) = (kind.name()?, hint(&row.data));
-    let text = format!(
-        "row {id} of {place} cannot be deserialized ({name}: {cause}{hint}); it stays, and is not \
-         tried again here before update(item, id={id}) mends it or the queue is opened anew"
-    );
+    let hint = hint(&row.data);
+    let next = if leased {
+        "comes again when its lease is over".to_owned()
+    } else {
+        format!(
+            "is not tried again here before update(item, id={id}) mends it or the queue is opened anew"
+        )
+    };
+    let text =
+        format!("row {id} of {place} cannot be deserialized ({cause}{hint}); it stays, and {next}");
     raised_from(py, &text, Some(id), cause)
 }
 

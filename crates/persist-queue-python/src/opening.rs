@@ -190,7 +190,9 @@ impl Plan {
             }
         };
         let (place, maxsize) = (database.place().display().to_string(), given.maxsize());
-        let codec = RowCodec::new(&given.serializer, &given.serializer_name, given.spell, place)?;
+        let leased = matches!(database, Database::Nats { .. });
+        let (serializer, name) = (&given.serializer, &given.serializer_name);
+        let codec = RowCodec::new(serializer, name, given.spell, place, leased)?;
         Ok(Self { database, acks, auto_commit: given.auto_commit, codec, maxsize })
     }
 

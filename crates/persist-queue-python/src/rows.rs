@@ -20,6 +20,8 @@ pub(crate) struct RowCodec {
     /// is something else, what persist-queue 1.x may have stored for this one.
     spell: Option<Py<PyAny>>,
     path: String,
+    /// Whether what cannot be deserialized is held for the time of its lease only.
+    leased: bool,
     /// The table, once it is open.
     table: OnceLock<String>,
 }
@@ -30,9 +32,10 @@ impl RowCodec {
         name: &str,
         spell: Option<Py<PyAny>>,
         path: String,
+        leased: bool,
     ) -> PyResult<Self> {
         let serializer = Serializer::for_rows(serializer, name)?;
-        Ok(Self { serializer, spell, path, table: OnceLock::new() })
+        Ok(Self { serializer, spell, path, leased, table: OnceLock::new() })
     }
 
     /// Has errors name the table of the queue that is open now.
@@ -105,7 +108,7 @@ impl RowCodec {
             Some(table) => format!("{table} in {}", self.path),
             None => self.path.clone(),
         };
-        undecodable(py, &place, row, error).unwrap_or_else(|error| error)
+        undecodable(py, &place, row, error, self.leased).unwrap_or_else(|error| error)
     }
 }
 

@@ -85,6 +85,15 @@ impl SqlStore {
         fn drop_dead(ids: Vec<i64>) -> u64;
     }
 
+    /// Nobody works on what is held. On NATS it comes back when its lease is over; in a database it stays held
+    /// until the queue is opened anew.
+    #[cfg(feature = "nats")]
+    pub fn let_go(&self, held: &Held) {
+        if let Self::Nats(store) = self {
+            store.let_go(held.row.id, held.token);
+        }
+    }
+
     /// Puts an item in a transaction of the caller's own; see [`ServerStore::put_in`].
     ///
     /// # Errors

@@ -149,6 +149,11 @@ impl NatsTable {
         self.store.get(host, wait, Which::Next, most, decode).await
     }
 
+    /// What is held under this token comes back when its lease is over.
+    pub fn let_go(&self, id: i64, token: i64) {
+        self.store.let_go(id, token);
+    }
+
     /// Nothing is left to be done: there are no batches.
     ///
     /// # Errors
