@@ -20,6 +20,9 @@ class Kind:
     order: str = "fifo"
     unique: bool = False
     mapped: bool = True
+    # Whether the server may deliver an item twice where one dies who takes. nats-server 2.9 does
+    # (https://github.com/nats-io/nats-server/pull/5305).
+    twice: bool = False
 
     @property
     def place(self) -> str:
@@ -33,8 +36,16 @@ class Kind:
     @property
     def server(self) -> str:
         """The variable of the environment that names the server, "" for what is on none."""
-        makes = {"MySQL": "PERSISTQUEUE_MYSQL", "Postgres": "PERSISTQUEUE_POSTGRES"}
+        makes = {
+            "MySQL": "PERSISTQUEUE_MYSQL",
+            "Postgres": "PERSISTQUEUE_POSTGRES",
+            "Nats": "PERSISTQUEUE_NATS",
+        }
         return next((variable for make, variable in makes.items() if make in self.cls), "")
+
+    @property
+    def on_nats(self) -> bool:
+        return "Nats" in self.cls
 
 
 KINDS = {
@@ -75,11 +86,16 @@ KINDS = {
     "async-postgres": Kind("AsyncPostgresQueue"),
     "async-postgres-priority": Kind("AsyncPostgresPriorityQueue", order="priority"),
     "async-postgres-ack": Kind("AsyncPostgresAckQueue", "ack"),
+    # In no order: what a dead one held comes when its lease is over, behind what came meanwhile.
+    "nats": Kind("NatsQueue", order="", twice=True),
+    "nats-ack": Kind("NatsAckQueue", "ack", order="", twice=True),
+    "async-nats": Kind("AsyncNatsQueue", order="", twice=True),
+    "async-nats-ack": Kind("AsyncNatsAckQueue", "ack", order="", twice=True),
 }
 
 
 def opened(name: str, place: str, durability: str = "process", timeout: float = 30) -> Any:
-    """The queue in a folder, or in the server's database that `place` names."""
+    """The queue in a folder, or on the server, in the database or under the name `place`."""
     import persistqueue
     import persistqueue.mysqlqueue
 
@@ -88,6 +104,8 @@ def opened(name: str, place: str, durability: str = "process", timeout: float = 
     cls = getattr(persistqueue, kind.cls, None) or getattr(persistqueue.mysqlqueue, kind.cls)
     if kind.place == "server":
         url = urlsplit(os.environ[kind.server])
+        if kind.on_nats:
+            return cls(url.netloc, place)
         at = {"host": url.hostname, "port": url.port, "user": url.username}
         if url.scheme == "mysql":  # the names that the original has too
             return cls(passwd=url.password or "", db_name=place, **at)

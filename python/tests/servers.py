@@ -35,7 +35,7 @@ class AnyServer:
     tasks: ClassVar[dict[str, Any]]
 
     def __init__(self, address: str) -> None:
-        raise NotImplementedError
+        self.address = address
 
     def place(self) -> AbstractContextManager[dict[str, Any]]:
         """The arguments of a queue that nobody else has."""
@@ -53,6 +53,7 @@ class Server(AnyServer):
     unnamed: ClassVar[str]
 
     def __init__(self, address: str) -> None:
+        super().__init__(address)
         url = urlsplit(address)
         assert url.hostname and url.port and url.username, address
         self.host, self.port, self.user = url.hostname, url.port, unquote(url.username)
@@ -182,6 +183,7 @@ class Nats(AnyServer):
     tasks: ClassVar = {"fifo": pq.AsyncNatsQueue, "ack": pq.AsyncNatsAckQueue}
 
     def __init__(self, address: str) -> None:
+        super().__init__(address)
         self.servers = urlsplit(address).netloc
 
     @contextmanager

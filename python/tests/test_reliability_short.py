@@ -7,10 +7,11 @@ import random
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from servers import Server
+from servers import MAKES, AnyServer
 
 RELIABILITY = Path(__file__).parents[2] / "reliability"
 SEED = int(os.environ.get("PERSISTQUEUE_SEED", "0")) or random.randrange(1, 1 << 32)
@@ -28,19 +29,22 @@ def tried(program: str, *arguments: object, code: int = 0, **environment: str) -
 
 
 def test_killed_processes_break_no_promise_of_any_kind(tmp_path: Path) -> None:
-    nowhere = {"PERSISTQUEUE_MYSQL": "", "PERSISTQUEUE_POSTGRES": ""}
+    nowhere = {make.variable: "" for make in MAKES.values()}
     said = tried("dead_process.py", 1, "--seed", SEED, "--folder", tmp_path, **nowhere)
     assert said.count("no promise broken") == 25
 
 
-def test_killed_processes_break_no_promise_of_a_server(server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", MAKES)
+def test_killed_processes_break_no_promise_of_a_server(
+    server_of: Callable[[str], AnyServer], make: str, tmp_path: Path
+) -> None:
     from queue_kinds import KINDS
 
+    server = server_of(make)
     kinds = [name for name, kind in KINDS.items() if kind.server == server.variable]
-    address = f"{server.scheme}://{server.user}:{server.password}@{server.host}:{server.port}"
     where = ("--seed", SEED, "--folder", tmp_path)
-    said = tried("dead_process.py", *kinds, 1, *where, **{server.variable: address})
-    assert said.count("no promise broken") == len(kinds) == 6
+    said = tried("dead_process.py", *kinds, 1, *where, **{server.variable: server.address})
+    assert said.count("no promise broken") == len(kinds) == len(server.kinds) + len(server.tasks)
 
 
 @pytest.mark.parametrize("forged", ["lost", "doubled"])
