@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from helpers import in_thread
+from helpers import in_thread, run_python
 from servers import Nats
 
 import persistqueue
@@ -161,6 +161,26 @@ def test_a_pickled_queue_is_the_same_queue(place: dict[str, Any]) -> None:
     queue = NatsQueue(**place)
     queue.put("a")
     assert pickle.loads(pickle.dumps(queue)).get(block=False) == "a"
+
+
+def test_after_fork_parent_and_child_both_use_the_queue(place: dict[str, Any]) -> None:
+    code = """
+import os, sys
+from persistqueue import NatsQueue
+queue = NatsQueue(*sys.argv[1:])
+queue.put_many(range(100))
+read, write = os.pipe()
+child = os.fork()
+if not child:
+    queue.put_many(range(100, 150))
+    os.write(write, repr([queue.get(timeout=10) for _ in range(40)]).encode())
+    os._exit(0)
+ours = [queue.get(timeout=10) for _ in range(40)]
+assert os.waitpid(child, 0)[1] == 0
+theirs = eval(os.read(read, 100_000))
+assert sorted(ours + theirs + queue.get_many(150)) == list(range(150))
+"""
+    run_python(code, place["servers"], place["name"])
 
 
 def test_a_url_opens_it(place: dict[str, Any]) -> None:
