@@ -33,7 +33,7 @@ pub enum Change {
 impl SqliteStore {
     /// Makes all of the changes, each in its queue and in this order, or none of them. Waits for no
     /// room. Gives a row's number for each change: nothing for an item that waits already in a queue
-    /// of [`Kind::Unique`].
+    /// of [`Kind::Unique`](crate::sql::Kind::Unique).
     ///
     /// The commit waits for the disk where one of the queues is at
     /// [`Durability::Disk`](crate::Durability::Disk).
