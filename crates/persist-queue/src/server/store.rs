@@ -20,9 +20,9 @@ use super::schema::Table;
 use super::shared::Shared;
 use super::watch::UNTIL_WOKEN;
 use crate::process::per_process::PerProcess;
-use crate::sql::aside;
 #[cfg(feature = "sqlite")]
-use crate::sql::{Flavour, QueueTable};
+use crate::sql::QueueTable;
+use crate::sql::{Flavour, aside};
 use crate::wait::{Attempt, Host, Outcome, Signal, Wait, Waiting, Worker};
 use crate::{Error, Result};
 
