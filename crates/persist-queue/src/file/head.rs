@@ -16,7 +16,7 @@ const RECENT: usize = 256 * 1024;
 
 /// How much of a segment is mapped at a time, in bytes: as much as there is, within these bounds. The
 /// room for it is allocated, so that a small queue does not take much.
-const MAPPED: RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024;
+const MAPPED: RangeInclusive<u64> = 64 * 1024..=1024 * 1024;
 
 /// What is larger is written in one call: that takes no longer than to have its pages mapped.
 const MAPPED_AT_ONCE: usize = 32 * 1024;
