@@ -59,6 +59,10 @@ pub trait Host {
     fn worker(&self) -> Option<Arc<Worker>> {
         None
     }
+    /// Lets others run who may be about to make what is waited for, where that is cheap. Says whether it did.
+    fn give_way(&mut self) -> bool {
+        false
+    }
     /// Waits until the epoch of the place's signal is not `seen` any more or `limit` is over. May
     /// return early.
     fn sleep(
@@ -91,6 +95,11 @@ pub struct Thread;
 impl Host for Thread {
     // Boxed, since a result is handed through several calls for each item.
     type Error = Box<crate::Error>;
+
+    fn give_way(&mut self) -> bool {
+        std::thread::yield_now();
+        true
+    }
 
     async fn sleep(
         &mut self,

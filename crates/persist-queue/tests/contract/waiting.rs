@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use persist_queue::{Error, Wait};
+use persist_queue::codec::Bytes;
+use persist_queue::file::{FileStore, Patience};
+use persist_queue::wait::{Host, Place};
+use persist_queue::{Error, FileQueue, Options, Wait};
 
 use crate::text::{MOMENT, PATIENCE, bounded, ends, folder, plain, put_all, take, take_all};
 
@@ -159,4 +162,64 @@ fn a_closed_queue_refuses_everything_and_closes_again() {
     assert!(matches!(queue.purge(), Err(Error::Closed { .. })));
     assert!(matches!(queue.unfinished(), Err(Error::Closed { .. })));
     assert_eq!(take_all(&plain(&folder)), ["a"]);
+}
+
+/// A thread that counts how often it lets others go first, and puts an item the first time.
+struct Polite<'a> {
+    queue: Option<&'a FileQueue<Vec<u8>, Bytes>>,
+    gave_way: u32,
+    slept: u32,
+}
+
+impl Host for Polite<'_> {
+    type Error = Error;
+
+    fn give_way(&mut self) -> bool {
+        self.gave_way += 1;
+        if let Some(queue) = self.queue.take() {
+            queue.put(b"a".to_vec()).unwrap();
+        }
+        true
+    }
+
+    async fn sleep(
+        &mut self,
+        place: &Place<'_>,
+        seen: u32,
+        limit: Option<Duration>,
+    ) -> Result<(), Error> {
+        self.slept += 1;
+        place.signal().sleep(seen, limit);
+        Ok(())
+    }
+
+    async fn offload<R: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<R, Error> {
+        Ok(work())
+    }
+}
+
+#[test]
+fn who_must_wait_lets_others_go_first_and_looks_again_before_he_sleeps() {
+    let folder = folder();
+    let queue = Options::new().open_with(folder.path(), Bytes).unwrap();
+    let store = FileStore::open(folder.path(), "bytes", Options::new(), Patience::Wait).unwrap();
+    let take = |host: &mut Polite<'_>, wait| {
+        let taken = store.take(host, 1, wait, &mut Vec::new()).now().unwrap();
+        taken.map(|taken| taken.sequence())
+    };
+
+    let mut host = Polite { queue: None, gave_way: 0, slept: 0 };
+    assert_eq!(take(&mut host, Wait::No), None);
+    assert_eq!(take(&mut host, Wait::For(Duration::ZERO)), None);
+    assert_eq!((host.gave_way, host.slept), (0, 0), "it may not wait");
+    assert_eq!(take(&mut host, Wait::For(MOMENT)), None);
+    assert!((1..=3).contains(&host.gave_way), "{} times", host.gave_way);
+    assert!(host.slept > 0);
+
+    let mut host = Polite { queue: Some(&queue), gave_way: 0, slept: 0 };
+    assert_eq!(take(&mut host, Wait::Forever), Some(0));
+    assert_eq!((host.gave_way, host.slept), (1, 0));
 }
