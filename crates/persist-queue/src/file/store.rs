@@ -6,7 +6,6 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
@@ -22,12 +21,6 @@ use crate::wait::{Attempt, Call, Host, Outcome, Signal, Wait, Waiting};
 use crate::{Durability, Error, Result};
 
 pub use super::inside::Patience;
-
-/// How often somebody who must wait lets others go first and looks again, before he stands to be woken: to be woken costs
-/// him and whoever wakes him a system call each.
-const LOOKS: u32 = 3;
-/// Nothing more of that once it has taken so long, as it does where others have the core.
-const LOOKING: Duration = Duration::from_micros(50);
 
 /// See the module.
 #[derive(Debug)]
@@ -159,18 +152,8 @@ impl FileStore {
         let attached = self.attached().map_err(|error| *error)?;
         let Attachment { log, handle } = &*attached;
         let asking = Asking(log);
+        let mut waiting = Waiting::new(signal(log), wait).looking_again();
         let mut tried = first;
-        let looks = if matches!(wait, Wait::No | Wait::For(Duration::ZERO)) { 0 } else { LOOKS };
-        let begun = Instant::now();
-        for look in 0..looks {
-            let in_vain = matches!(tried, Ok(Attempt::NotYet));
-            let is_over = look > 0 && begun.elapsed() > LOOKING;
-            if !in_vain || is_over || !host.give_way() {
-                break;
-            }
-            tried = self.check_open().and_then(|()| attempt(log, handle));
-        }
-        let mut waiting = Waiting::new(signal(log), wait);
         let outcome = loop {
             let tried_now = tried.map_err(|error| *error)?;
             if let Some(outcome) = waiting.pace(host, tried_now).await? {

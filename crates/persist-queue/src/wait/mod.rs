@@ -47,6 +47,12 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
 const LONGEST_PAUSE: Duration = Duration::from_micros(500);
 
+/// How often who must wait looks again behind others whom he lets go first, before he stands to be woken:
+/// to be woken costs him and whoever wakes him a system call each.
+const LOOKS: u32 = 3;
+/// Nothing more of that once it has taken so long, as it does where others have the core.
+const LOOKING: Duration = Duration::from_micros(50);
+
 /// Somebody who can wait.
 ///
 /// Not `Send` in itself: the futures of a store can be sent where those of the host can.
@@ -176,6 +182,10 @@ pub enum Outcome<T> {
 pub struct Waiting<'a> {
     signal: &'a Signal,
     wait: Wait,
+    /// How many more looks there are before he stands to be woken.
+    looks: u32,
+    /// When the first of them was.
+    looking_since: Option<Instant>,
     /// Since the first attempt: almost every call is done with it.
     waits: Option<Waits<'a>>,
 }
@@ -193,7 +203,26 @@ struct Waits<'a> {
 impl<'a> Waiting<'a> {
     /// Begins before the first attempt.
     pub fn new(signal: &'a Signal, wait: Wait) -> Self {
-        Self { signal, wait, waits: None }
+        Self { signal, wait, looks: 0, looking_since: None, waits: None }
+    }
+
+    /// Lets others go first and looks again before it stands to be woken, where an attempt costs less than that.
+    #[must_use]
+    pub fn looking_again(self) -> Self {
+        let looks = if self.wait == Wait::For(Duration::ZERO) { 0 } else { LOOKS };
+        Self { looks, ..self }
+    }
+
+    /// Whether others were let go first, so that it is worth another attempt.
+    fn gave_way<H: Host>(&mut self, host: &mut H) -> bool {
+        let Some(left) = self.looks.checked_sub(1) else { return false };
+        self.looks = left;
+        match self.looking_since {
+            Some(since) if since.elapsed() > LOOKING => return false,
+            Some(_) => {}
+            None => self.looking_since = Some(Instant::now()),
+        }
+        host.give_way()
     }
 
     /// What the wait gave, or nothing where it is time for another attempt.
@@ -211,6 +240,9 @@ impl<'a> Waiting<'a> {
         let Some(waits) = &mut self.waits else {
             if self.wait == Wait::No && !matches!(tried, Attempt::Busy) {
                 return Ok(Some(Outcome::TimedOut));
+            }
+            if matches!(tried, Attempt::NotYet) && self.gave_way(host) {
+                return Ok(None);
             }
             // Who does not stand there yet may have missed something: he looks again.
             self.waits = Some(Waits::new(self.signal, self.wait));

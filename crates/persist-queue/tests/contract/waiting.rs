@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use persist_queue::codec::Bytes;
 use persist_queue::file::{FileStore, Patience};
-use persist_queue::wait::{Host, Place};
+use persist_queue::wait::{Host, Place, Thread};
 use persist_queue::{Error, FileQueue, Options, Wait};
 
 use crate::text::{MOMENT, PATIENCE, bounded, ends, folder, plain, put_all, take, take_all};
@@ -172,7 +172,7 @@ struct Polite<'a> {
 }
 
 impl Host for Polite<'_> {
-    type Error = Error;
+    type Error = <Thread as Host>::Error;
 
     fn give_way(&mut self) -> bool {
         self.gave_way += 1;
@@ -187,17 +187,16 @@ impl Host for Polite<'_> {
         place: &Place<'_>,
         seen: u32,
         limit: Option<Duration>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Self::Error> {
         self.slept += 1;
-        place.signal().sleep(seen, limit);
-        Ok(())
+        Thread.sleep(place, seen, limit).await
     }
 
     async fn offload<R: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> R + Send + 'static,
-    ) -> Result<R, Error> {
-        Ok(work())
+    ) -> Result<R, Self::Error> {
+        Thread.offload(work).await
     }
 }
 
